@@ -1,0 +1,1 @@
+//! How the ECS agent reads `ECS_ENGINE_AUTH_*` (our own copy of its rules).

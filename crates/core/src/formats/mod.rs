@@ -1,0 +1,1 @@
+//! The formats that regcred reads and writes, each parsed back before it is trusted.

@@ -1,0 +1,1 @@
+//! Container instances as regcred sees them: identity, platform, recorded revision.

@@ -1,0 +1,1 @@
+//! One total mapping of the statuses of SSM Run Command.

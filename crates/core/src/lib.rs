@@ -1,0 +1,18 @@
+//! What regcred decides, as pure functions over values.
+//!
+//! Arrows into this crate carry values and arrows out of it carry values; it calls nothing. No clock (`now` is an
+//! argument), no I/O, no async, no AWS: its `Cargo.toml` and `clippy.toml` are the proof.
+
+pub mod agent;
+pub mod credential;
+pub mod desired;
+pub mod fingerprint;
+pub mod formats;
+pub mod host;
+pub mod invocation;
+pub mod plan;
+pub mod report;
+pub mod rollout;
+pub mod script;
+pub mod secret;
+pub mod server;

@@ -1,0 +1,1 @@
+//! What a pass would do, and why, as data that holds no secret.

@@ -1,0 +1,1 @@
+//! Restarting a fleet: which hosts are next, as a pure function.

@@ -1,0 +1,1 @@
+//! What the host script reports: one JSON line.

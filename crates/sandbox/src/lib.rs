@@ -1,0 +1,1 @@
+//! A stateful AWS and a fleet of hosts on loopback, with faults, for the demo and the tests.
