@@ -10,6 +10,7 @@ pub mod fingerprint;
 pub mod formats;
 pub mod host;
 pub mod invocation;
+pub mod names;
 pub mod plan;
 pub mod report;
 pub mod rollout;
