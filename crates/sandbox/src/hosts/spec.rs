@@ -1,0 +1,149 @@
+//! What a host is, as data.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One container instance to pretend. `HostSpec::new` gives an ordinary one; set the fields that matter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSpec {
+    /// `i-…`, or `mi-…` for ECS Anywhere.
+    pub id: String,
+    pub account: String,
+    pub region: String,
+    /// The cluster's name, which `config` has to name too (else the agent does not come up).
+    pub cluster: String,
+    /// The role of the instance profile: its name, without a path.
+    pub role: String,
+    pub platform: Platform,
+    pub life: Life,
+    pub behaviour: Behaviour,
+    /// `/etc/ecs/ecs.config` as it was when the agent first started.
+    pub config: String,
+    /// How many tasks run here; a restart of an agent without `ECS_DATADIR` loses them.
+    pub tasks_running: u32,
+    /// Whether the agent's container has `ECS_DATADIR`, as ecs-init gives it and hand-run agents often lack it.
+    pub datadir: bool,
+    /// Whether cloud-init still runs.
+    pub cloud_init_running: bool,
+    /// Whether the real `aws` is in the host's PATH; without it the script fetches with curl.
+    pub aws_cli: bool,
+    /// The shell that runs the script, in a life with a shell.
+    pub shell: Shell,
+}
+
+impl HostSpec {
+    /// An ordinary Amazon Linux host in memory, registered in `cluster`, which its `ecs.config` names.
+    pub fn new(id: impl Into<String>, cluster: impl Into<String>) -> Self {
+        let cluster = cluster.into();
+        Self {
+            id: id.into(),
+            account: "111111111111".into(),
+            region: "eu-west-1".into(),
+            role: "ecsInstanceRole".into(),
+            platform: Platform::AmazonLinux2023,
+            life: Life::Memory,
+            behaviour: Behaviour::Normal,
+            config: format!("ECS_CLUSTER={cluster}\n"),
+            cluster,
+            tasks_running: 0,
+            datadir: true,
+            cloud_init_running: false,
+            aws_cli: false,
+            shell: Shell::Sh,
+        }
+    }
+}
+
+/// Where an agent runs, and so what its files and unit are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    AmazonLinux2023,
+    Ubuntu,
+    Suse,
+    EcsAnywhere,
+    Bottlerocket,
+    Windows,
+}
+
+impl Platform {
+    /// The attributes that the agent registers, beyond capabilities, by which ECS shows the platform.
+    pub fn attributes(self) -> Vec<(&'static str, Option<&'static str>)> {
+        let os = match self {
+            Self::Windows => "windows",
+            Self::AmazonLinux2023 | Self::Ubuntu | Self::Suse | Self::EcsAnywhere | Self::Bottlerocket => {
+                "linux"
+            }
+        };
+        let mut attributes = vec![
+            ("ecs.os-type", Some(os)),
+            ("ecs.capability.private-registry-authentication.secretsmanager", None),
+        ];
+        match self {
+            Self::Bottlerocket => attributes.push(("bottlerocket.variant", Some("aws-ecs-2"))),
+            Self::EcsAnywhere => attributes.push(("ecs.capability.external", None)),
+            Self::AmazonLinux2023 | Self::Ubuntu | Self::Suse | Self::Windows => {}
+        }
+        attributes
+    }
+
+    /// SSM's `PlatformType` of `DescribeInstanceInformation`.
+    pub fn ssm_platform_type(self) -> &'static str {
+        match self {
+            Self::Windows => "Windows",
+            Self::AmazonLinux2023 | Self::Ubuntu | Self::Suse | Self::EcsAnywhere | Self::Bottlerocket => {
+                "Linux"
+            }
+        }
+    }
+}
+
+/// How a host is pretended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// A folder as root, the real script, a real shell.
+    Shell,
+    /// The script's contract in Rust; thousands are cheap.
+    Memory,
+}
+
+/// How a host behaves. All but `Normal` is a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behaviour {
+    Normal,
+    /// SSM's ping is lost: commands stay undelivered. The ECS agent goes on.
+    Offline,
+    /// Once restarted, the agent's process stays alive and never registers.
+    AgentNeverReturns,
+    /// Registers only so long after a restart.
+    RegistersSlowly {
+        seconds: u32,
+    },
+    /// The unit dies at the next so many restarts, as an agent does that ends with this status (5: never started again).
+    UnitDies {
+        restarts: u32,
+        exit_status: i32,
+    },
+    /// `systemctl restart` says yes and does nothing: the file is written, and the agent keeps its old environment.
+    RestartKeepsOldEnvironment,
+    /// The agent warns of its auth value at each start with a changed one, and pulls anonymously.
+    RejectsChangedAuth,
+    /// The script ends with this status and prints no report: no memory, no disk, a broken shell.
+    ScriptBreaks {
+        exit_code: i32,
+    },
+}
+
+/// Which shell runs the script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shell {
+    /// `/bin/sh`, as the SSM agent does.
+    Sh,
+    /// Another one, with the arguments that make it a POSIX shell (`bash --posix`, `busybox sh`).
+    Other { path: PathBuf, arguments: Vec<String> },
+}
