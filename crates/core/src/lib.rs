@@ -11,6 +11,7 @@ pub mod formats;
 pub mod host;
 pub mod invocation;
 pub mod names;
+pub mod observed;
 pub mod plan;
 pub mod report;
 pub mod rollout;
