@@ -1,0 +1,141 @@
+//! The configuration: the file as written ([`raw`]), held against every rule, becomes a [`Config`].
+//!
+//! A [`Config`] is what the rest of the program needs and nothing else: names are typed, references resolve, spans of
+//! time are spans of time, paths stand by themselves, and defaults are filled in. Whoever holds one need not check it
+//! again. It holds no secret: only where to read one.
+//!
+//! This module must not read a source, the network, or any file but the configuration.
+
+pub(crate) mod clusters;
+pub(crate) mod env;
+pub(crate) mod names;
+pub(crate) mod raw;
+pub(crate) mod span;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regcred_core::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use regcred_core::server::Server;
+
+pub(crate) use self::clusters::ClusterPattern;
+pub(crate) use self::raw::Format;
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) state: State,
+    /// Never empty: without `locations` in the file it holds the ambient one. Every [`LocationName`] in a [`Config`]
+    /// is a key of it.
+    pub(crate) locations: BTreeMap<LocationName, Location>,
+    pub(crate) registries: BTreeMap<RegistryName, Registry>,
+    pub(crate) ecs_configs: BTreeMap<EcsConfigName, EcsConfig>,
+    pub(crate) fleets: BTreeMap<FleetName, Fleet>,
+}
+
+/// Where regcred keeps what it has to remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) location: LocationName,
+    pub(crate) bucket: String,
+    /// What every key begins with; ends with `/`.
+    pub(crate) prefix: String,
+}
+
+/// An account and a Region, and the role to use there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    /// Without one, the Region of the environment.
+    pub(crate) region: Option<String>,
+    /// Without one, the credentials of the environment.
+    pub(crate) role: Option<Role>,
+    /// Instead of AWS's own endpoint, for every service.
+    pub(crate) endpoint_url: Option<String>,
+}
+
+/// A role to assume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub(crate) arn: String,
+    pub(crate) external_id: Option<String>,
+}
+
+/// A registry whose credential is kept right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registry {
+    pub(crate) server: Server,
+    pub(crate) source: SourceReference,
+    /// How long reading the source may take.
+    pub(crate) source_timeout: Duration,
+    pub(crate) secret: Option<RepositorySecret>,
+}
+
+/// Where a credential is read: names and paths, never a value. Paths that were relative start at the folder of the
+/// configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SourceReference {
+    /// Two variables of the process's own environment, by their names.
+    Env { username: String, password: String },
+    /// A file that holds `{"username","password"}`.
+    JsonFile { path: PathBuf },
+    /// The username itself, and a file that holds the password alone.
+    PasswordFile { username: String, password_path: PathBuf },
+    /// Docker's `config.json`, or the older `.dockercfg`.
+    DockerConfig { path: PathBuf },
+}
+
+/// A secret in AWS Secrets Manager, as `repositoryCredentials` reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RepositorySecret {
+    pub(crate) name: String,
+    pub(crate) kms_key: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// In the order of the file; not empty, none twice.
+    pub(crate) locations: Vec<LocationName>,
+    /// Whether a secret that regcred did not create may be taken over.
+    pub(crate) adopt: bool,
+}
+
+/// An `ecs.config` object in S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EcsConfig {
+    pub(crate) location: LocationName,
+    pub(crate) bucket: String,
+    /// Only characters that are plain text to every shell.
+    pub(crate) key: String,
+    pub(crate) format: Format,
+    /// In the order of the file; not empty, no two of the same server.
+    pub(crate) registries: Vec<RegistryName>,
+    pub(crate) kms_key: Option<String>,
+    /// Whether entries that no listed registry owns are removed.
+    pub(crate) prune: bool,
+}
+
+/// The container instances that read one `ecs.config`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fleet {
+    pub(crate) ecs_config: EcsConfigName,
+    pub(crate) location: LocationName,
+    /// Not empty. No cluster is meant by patterns of two fleets in one account and Region.
+    pub(crate) clusters: Vec<ClusterPattern>,
+    pub(crate) max_unavailable: MaxUnavailable,
+    pub(crate) max_errors: u32,
+    /// The name of the SSM document, in the fleet's location.
+    pub(crate) document: String,
+    pub(crate) poll_interval: Duration,
+    pub(crate) settle_interval: Duration,
+    pub(crate) settle_timeout: Duration,
+    /// Whole seconds, at least 30: SSM's `TimeoutSeconds`.
+    pub(crate) command_timeout: Duration,
+}
+
+/// How many hosts of any one cluster may be between restarted and proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaxUnavailable {
+    Count(NonZeroU32),
+    /// Of the cluster's registered container instances, from 1 to 100; rounded down, at least one host.
+    Percent(u8),
+}

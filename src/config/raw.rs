@@ -1,0 +1,260 @@
+//! The configuration file as it is written: one type per map of the file, one field per key.
+//!
+//! The doc comments are the reference that people read: `regcred schema` and docs/CONFIG.md are made of them. The
+//! defaults stand here and nowhere else. Nothing is judged here beyond its shape; that is [`super::rules`]' work.
+//!
+//! This module must not hold a secret: there is no key for one.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The configuration of regcred: which credentials there are, and where they have to be.
+///
+/// A secret is never a value in this file. A registry names the source from which its credential is read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "regcred.yaml")]
+pub(crate) struct Config {
+    /// Where regcred keeps what it has to remember: the fingerprint key, leases and records. Never a secret of a
+    /// registry.
+    pub(crate) state: State,
+    /// The accounts and Regions that regcred acts in, by a name of your choice. Without this key there is one
+    /// location, the account and Region of the environment; it is called `ambient`.
+    pub(crate) locations: Option<BTreeMap<String, Location>>,
+    /// The registries whose credentials are kept right, by a name of your choice.
+    pub(crate) registries: BTreeMap<String, Registry>,
+    /// The `ecs.config` objects in S3 that hold these credentials for the ECS agent, by a name of your choice.
+    #[serde(default)]
+    pub(crate) ecs_configs: BTreeMap<String, EcsConfig>,
+    /// The hosts that have to load an `ecs.config`, by a name of your choice.
+    #[serde(default)]
+    pub(crate) fleets: BTreeMap<String, Fleet>,
+}
+
+/// Where regcred keeps what it has to remember. The role of the hosts must not be able to read it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct State {
+    /// The S3 bucket.
+    pub(crate) bucket: String,
+    /// What the keys of all objects of regcred begin with. It ends with `/`.
+    #[serde(default = "default_prefix")]
+    pub(crate) prefix: String,
+    /// The location of the bucket. May be left out when there is only one location.
+    pub(crate) location: Option<String>,
+}
+
+/// An account and a Region, and the role to use there.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Location {
+    /// The AWS Region, such as `eu-west-1`.
+    pub(crate) region: String,
+    /// The role to assume there. Without it, the credentials of the environment are used as they are.
+    pub(crate) role_arn: Option<String>,
+    /// The external id that the role's trust policy asks for. It is no secret, in AWS's own words.
+    pub(crate) external_id: Option<String>,
+    /// The endpoint of all services there, instead of AWS's own: a sandbox on this machine, or a proxy.
+    /// `https://`, or `http://` on a loopback address.
+    pub(crate) endpoint_url: Option<String>,
+}
+
+/// A registry: its server, where its credential comes from, and the secret that it is published as.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registry {
+    /// The server as images name it: `docker.io`, `ghcr.io`, `registry.example.com:5000`, or with a path.
+    /// ECR is refused: ECS logs in there by itself.
+    pub(crate) server: String,
+    /// Where the credential is read. Exactly one of `env`, `file`, `docker_config`.
+    pub(crate) source: Source,
+    /// How long reading the source may take. From 100ms to 2m.
+    #[serde(default = "default_source_timeout")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) source_timeout: String,
+    /// The secret in AWS Secrets Manager to publish the credential as, for `repositoryCredentials` of task
+    /// definitions. Without it the credential is not published there.
+    pub(crate) secret: Option<Secret>,
+}
+
+/// Where a credential is read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// Two environment variables of regcred's own process.
+    Env(Env),
+    /// A file with both parts, or a username and a file that holds the password alone.
+    File(File),
+    /// The file that `docker login` writes.
+    DockerConfig(DockerConfig),
+}
+
+/// Two environment variables of regcred's own process. Here stand their names, never the values.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Env {
+    /// The name of the variable that holds the username, such as `DOCKERHUB_USERNAME`.
+    #[schemars(extend("pattern" = VARIABLE_PATTERN))]
+    pub(crate) username: String,
+    /// The name of the variable that holds the password or token, such as `DOCKERHUB_TOKEN`.
+    #[schemars(extend("pattern" = VARIABLE_PATTERN))]
+    pub(crate) password: String,
+}
+
+/// Either `path`, or `username` with `password_path`. A relative path starts at the folder of this file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// A file that holds JSON: `{"username":"…","password":"…"}`.
+    pub(crate) path: Option<String>,
+    /// The username itself. Only with `password_path`.
+    pub(crate) username: Option<String>,
+    /// A file that holds the password alone. One trailing line break is trimmed, and that is said. Only with
+    /// `username`.
+    pub(crate) password_path: Option<String>,
+}
+
+/// The file that `docker login` writes: `config.json` with `auths`, or the older `.dockercfg` without.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DockerConfig {
+    /// The file. The entry is found by the registry's `server`. A relative path starts at the folder of this file.
+    pub(crate) path: String,
+}
+
+/// A secret in AWS Secrets Manager, as `repositoryCredentials` of a task definition reads it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secret {
+    /// The name of the secret, such as `ecs/registry/dockerhub`; not its ARN.
+    pub(crate) name: String,
+    /// The KMS key for a secret that regcred creates: `alias/…`, a key id, or the ARN of either. Without it,
+    /// Secrets Manager uses `alias/aws/secretsmanager`, which no other account can read through.
+    pub(crate) kms_key: Option<String>,
+    /// The description of a secret that regcred creates.
+    pub(crate) description: Option<String>,
+    /// Tags of a secret that regcred creates, besides its own. Keys must not begin with `aws:` or `regcred`.
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The locations that hold the secret, each a copy. May be left out when there is only one location.
+    pub(crate) locations: Option<Vec<String>>,
+    /// Take over a secret of this name that regcred did not create. Without it such a secret is left alone, and
+    /// reported.
+    #[serde(default)]
+    pub(crate) adopt: bool,
+}
+
+/// An `ecs.config` object in S3. Only its two `ECS_ENGINE_AUTH_*` lines are regcred's; every other byte is kept.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EcsConfig {
+    /// The location of the bucket. May be left out when there is only one location.
+    pub(crate) location: Option<String>,
+    /// The S3 bucket. Its versioning must be on.
+    pub(crate) bucket: String,
+    /// The key of the object. Letters, digits and `!_.*()/=@:+,-`, since it is handed to a script on the hosts.
+    pub(crate) key: String,
+    /// The form of `ECS_ENGINE_AUTH_DATA`.
+    #[serde(default)]
+    pub(crate) format: Format,
+    /// The registries whose credentials the object has to hold.
+    pub(crate) registries: Vec<String>,
+    /// The KMS key to encrypt the object with: `alias/…`, a key id, or the ARN of either. Without it, the bucket's
+    /// own default encryption applies.
+    pub(crate) kms_key: Option<String>,
+    /// Remove the entries of registries that are not listed here. Without it they are kept, and named in the plan.
+    #[serde(default)]
+    pub(crate) prune: bool,
+}
+
+/// The two forms of `ECS_ENGINE_AUTH_DATA` that the ECS agent reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    /// Username and password in base64, which no shell and no parser can misread.
+    #[default]
+    Dockercfg,
+    /// Username and password in the clear, for a username that contains a colon.
+    Docker,
+}
+
+/// The hosts that have to load one `ecs.config`: the container instances of some clusters.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fleet {
+    /// The name of the `ecs.config` that these hosts read, a key of `ecs_configs`.
+    pub(crate) ecs_config: String,
+    /// The location of the clusters. Without it, that of the `ecs.config`.
+    pub(crate) location: Option<String>,
+    /// Names of clusters; `*` stands for any characters, `?` for one. A cluster belongs to one fleet only.
+    pub(crate) clusters: Vec<String>,
+    /// How many hosts of any one cluster may be between restarted and proven at a time: a count, or a percentage of
+    /// the cluster's hosts (rounded down, at least one).
+    #[serde(default = "default_max_unavailable")]
+    #[schemars(extend("type" = ["string", "integer"], "pattern" = "^[1-9][0-9]*%?$"))]
+    pub(crate) max_unavailable: String,
+    /// How many hosts of the whole fleet may fail before nothing more is restarted.
+    #[serde(default)]
+    pub(crate) max_errors: u32,
+    /// The SSM document that carries the host script.
+    #[serde(default = "default_document")]
+    pub(crate) document: String,
+    /// How often the results of a command are asked for. From 100ms to 1m.
+    #[serde(default = "default_poll_interval")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) poll_interval: String,
+    /// How far apart the two samples are that must both show the agent connected. From 100ms to 5m.
+    #[serde(default = "default_settle_interval")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) settle_interval: String,
+    /// How long a host may take to show itself connected after its agent was restarted. Longer than
+    /// `settle_interval`, up to 30m.
+    #[serde(default = "default_settle_timeout")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) settle_timeout: String,
+    /// How long one command may take on a host, from being sent to its end. From 30s to 1h, in whole seconds.
+    #[serde(default = "default_command_timeout")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) command_timeout: String,
+}
+
+const DURATION_PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
+const VARIABLE_PATTERN: &str = "^[A-Z_][A-Z0-9_]*$";
+
+fn default_prefix() -> String {
+    "regcred/".to_owned()
+}
+
+/// Long enough for a network file system that wakes up, short against everything that waits for it.
+fn default_source_timeout() -> String {
+    "10s".to_owned()
+}
+
+fn default_max_unavailable() -> String {
+    "10%".to_owned()
+}
+
+fn default_document() -> String {
+    "regcred-refresh".to_owned()
+}
+
+/// A restart takes half a minute; asking more often costs calls and learns nothing.
+fn default_poll_interval() -> String {
+    "5s".to_owned()
+}
+
+/// The agent's connection flips by nature: its first one may be the one that is about to be replaced.
+fn default_settle_interval() -> String {
+    "15s".to_owned()
+}
+
+fn default_settle_timeout() -> String {
+    "3m".to_owned()
+}
+
+/// The script waits two minutes for a restarted agent, and two more when it has to put the old file back.
+fn default_command_timeout() -> String {
+    "10m".to_owned()
+}
