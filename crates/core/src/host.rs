@@ -1,1 +1,321 @@
-//! Container instances as regcred sees them: identity, platform, recorded revision.
+//! Container instances as regcred sees them: identity, platform, recorded revision, and how they stand to a desired one.
+//!
+//! ECS calls them container instances, SSM managed nodes; here one is a host. This module reads what both services say
+//! of it; it must not decide when a host is sent to (see [`crate::rollout`]).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::fingerprint::Revision;
+use crate::invocation::NothingRan;
+
+/// The custom attribute of a container instance that names the revision which it was proven to have loaded.
+pub const REVISION_ATTRIBUTE: &str = "regcred.revision";
+
+/// The custom attribute that names the revision which was tried on this host and failed: it is not tried again there
+/// until the revision changes or a person asks for it.
+pub const FAILED_ATTRIBUTE: &str = "regcred.failed";
+
+/// What [`FAILED_ATTRIBUTE`] is overwritten with when the host has been proven since: ECS takes no empty value (1 to 128
+/// characters, <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attribute.html>), and one `PutAttributes`
+/// that sets both attributes cannot be cut in half.
+pub const NO_FAILURE: &str = "none";
+
+/// Bottlerocket registers it, with the variant as the value; an instance is told by its presence alone, as
+/// bottlerocket-ecs-updater does (`updater/aws.go`, `filterBottlerocketInstances`).
+pub const BOTTLEROCKET_ATTRIBUTE: &str = "bottlerocket.variant";
+
+/// The agent registers it as `linux` or `windows`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-constraints.html>).
+pub const OS_TYPE_ATTRIBUTE: &str = "ecs.os-type";
+
+/// The id by which SSM knows a host: an EC2 instance (`i-…`) or a managed node (`mi-…`, ECS Anywhere). It is the
+/// container instance's `ec2InstanceId` in both cases.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostId(String);
+
+/// A text that SSM would not take for an instance id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is no id of an EC2 instance (`i-…`) or a managed node (`mi-…`)")]
+pub struct HostIdError(String);
+
+impl HostId {
+    /// Accepts what `SendCommand` accepts: `i-` and 8 or 17 word characters, or `mi-` and 17 (SSM's service model,
+    /// `InstanceId`).
+    pub fn parse(text: &str) -> Result<Self, HostIdError> {
+        let (rest, lengths): (&str, &[usize]) = match (text.strip_prefix("mi-"), text.strip_prefix("i-")) {
+            (Some(rest), _) => (rest, &[17]),
+            (None, Some(rest)) => (rest, &[8, 17]),
+            (None, None) => return Err(HostIdError(text.to_owned())),
+        };
+        let word = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if word && lengths.contains(&rest.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(HostIdError(text.to_owned()))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for HostId {
+    type Error = HostIdError;
+
+    fn try_from(text: String) -> Result<Self, HostIdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<HostId> for String {
+    fn from(id: HostId) -> Self {
+        id.0
+    }
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text! {
+    /// The short name of an ECS cluster.
+    ClusterName
+}
+text! {
+    /// The ARN under which an agent is registered. It outlives a restart; another one means that the agent lost its
+    /// state and registered anew.
+    ContainerInstanceArn
+}
+
+/// What runs the agent, as far as it decides whether a shell script can restart it.
+///
+/// ECS Managed Instances cannot be told by an attribute; they are no SSM nodes, so they show as [`Ping::NotManaged`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// ecs-init under systemd: Amazon Linux, Ubuntu, SUSE and others, ECS Anywhere among them.
+    Linux,
+    /// No shell and no ecs.config; credentials are settings of its API.
+    Bottlerocket,
+    /// No ecs.config; the agent reads the machine's environment.
+    Windows,
+}
+
+/// The attributes of a container instance that regcred reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    pub platform: Platform,
+    /// The value of [`REVISION_ATTRIBUTE`].
+    pub recorded: Option<Revision>,
+    /// The value of [`FAILED_ATTRIBUTE`], if it names a failure.
+    pub failed: Option<Revision>,
+}
+
+impl Attributes {
+    /// Reads the name and value pairs of `DescribeContainerInstances`. An instance without [`OS_TYPE_ATTRIBUTE`] is
+    /// taken for Linux: only agents older than 1.18 lack it, and they ran nowhere else.
+    pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
+        let mut attributes = Self { platform: Platform::Linux, recorded: None, failed: None };
+        for (name, value) in pairs {
+            match (name, value) {
+                (BOTTLEROCKET_ATTRIBUTE, _) => attributes.platform = Platform::Bottlerocket,
+                (OS_TYPE_ATTRIBUTE, Some(os)) if os.eq_ignore_ascii_case("windows") => {
+                    attributes.platform = Platform::Windows;
+                }
+                (REVISION_ATTRIBUTE, Some(value)) => {
+                    attributes.recorded = Some(Revision::from_recorded(value));
+                }
+                (FAILED_ATTRIBUTE, Some(value)) if value != NO_FAILURE => {
+                    attributes.failed = Some(Revision::from_recorded(value));
+                }
+                _ => {}
+            }
+        }
+        attributes
+    }
+}
+
+/// `ContainerInstance.status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceStatus {
+    Active,
+    /// Takes no new tasks; those that run may still pull, so it needs the credential too.
+    Draining,
+    Registering,
+    RegistrationFailed,
+    Deregistering,
+    Inactive,
+    /// A status that this version does not know, as it was spelled.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl InstanceStatus {
+    /// Reads the values that ECS documents
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html>).
+    pub fn read(text: &str) -> Self {
+        match text {
+            "ACTIVE" => Self::Active,
+            "DRAINING" => Self::Draining,
+            "REGISTERING" => Self::Registering,
+            "REGISTRATION_FAILED" => Self::RegistrationFailed,
+            "DEREGISTERING" => Self::Deregistering,
+            "INACTIVE" => Self::Inactive,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// `InstanceInformation.PingStatus`, and its absence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ping {
+    Online,
+    ConnectionLost,
+    Inactive,
+    /// SSM does not list it: no SSM agent, no role, or an ECS Managed Instance.
+    NotManaged,
+    /// A status that this version does not know, as it was spelled.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Ping {
+    /// Reads `PingStatus` of `DescribeInstanceInformation`. A host that the answer does not name is
+    /// [`Ping::NotManaged`].
+    pub fn read(text: &str) -> Self {
+        match text {
+            "Online" => Self::Online,
+            "ConnectionLost" => Self::ConnectionLost,
+            "Inactive" => Self::Inactive,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// One registered container instance, as ECS and SSM describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    pub id: HostId,
+    pub cluster: ClusterName,
+    pub arn: ContainerInstanceArn,
+    pub attributes: Attributes,
+    pub status: InstanceStatus,
+    /// What ECS last said. It flips several times an hour by nature, so nothing is refused because of it.
+    pub agent_connected: bool,
+    pub ping: Ping,
+}
+
+/// How a host stands to a desired revision, before anything is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It was proven to have loaded this revision.
+    Current,
+    /// It has to be restarted, and can be.
+    Changed,
+    /// This very revision was tried on it and failed.
+    FailedBefore,
+    /// It can never be restarted this way.
+    Unsupported(Unsupported),
+    /// It cannot be restarted now.
+    Unreachable(Unreachable),
+    /// It is leaving the cluster, or has left.
+    Gone,
+}
+
+/// Why a host can never be restarted by a shell script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unsupported {
+    Bottlerocket,
+    Windows,
+    /// Another registration of the same instance is the live one; this one is left over from an agent that lost its
+    /// state, and stays until somebody deregisters it.
+    StaleRegistration,
+}
+
+/// Why a host could not be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "because", content = "seen", rename_all = "snake_case")]
+pub enum Unreachable {
+    /// SSM does not hold a connection to it; nothing was sent.
+    NotOnline(Ping),
+    /// ECS does not hold it for a working member of the cluster; nothing was sent.
+    NotActive(InstanceStatus),
+    /// It was sent to, or was about to be, and nothing ran on it.
+    NothingRan(NothingRan),
+}
+
+/// What to do about hosts on which the desired revision failed before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailedHosts {
+    /// Leave them alone until the revision changes.
+    #[default]
+    LeaveAlone,
+    /// Try them again, after all others.
+    Retry,
+}
+
+impl Host {
+    /// How this host stands to `desired`. What can never work comes first, then what need not be done, then what cannot
+    /// be done now.
+    pub fn standing(&self, desired: &Revision, failed: FailedHosts) -> Standing {
+        match self.attributes.platform {
+            Platform::Linux => {}
+            Platform::Bottlerocket => return Standing::Unsupported(Unsupported::Bottlerocket),
+            Platform::Windows => return Standing::Unsupported(Unsupported::Windows),
+        }
+        match &self.status {
+            InstanceStatus::Deregistering | InstanceStatus::Inactive => return Standing::Gone,
+            _ if self.attributes.recorded.as_ref() == Some(desired) => return Standing::Current,
+            _ if self.attributes.failed.as_ref() == Some(desired) && failed == FailedHosts::LeaveAlone => {
+                return Standing::FailedBefore;
+            }
+            InstanceStatus::Active | InstanceStatus::Draining => {}
+            other @ (InstanceStatus::Registering
+            | InstanceStatus::RegistrationFailed
+            | InstanceStatus::Other(_)) => {
+                return Standing::Unreachable(Unreachable::NotActive(other.clone()));
+            }
+        }
+        match &self.ping {
+            Ping::Online => Standing::Changed,
+            other @ (Ping::ConnectionLost | Ping::Inactive | Ping::NotManaged | Ping::Other(_)) => {
+                Standing::Unreachable(Unreachable::NotOnline(other.clone()))
+            }
+        }
+    }
+}

@@ -1,1 +1,148 @@
 //! One total mapping of the statuses of SSM Run Command.
+//!
+//! SSM's own verdict on a command counts only some of these as failures, and calls a command a success that reached no
+//! host; so regcred reads each invocation and counts itself. This module must not judge what the script did: that
+//! stands in the script's report (see [`crate::script`]).
+//!
+//! Source of the values: the service model's `CommandInvocationStatus`, and
+//! <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html> for the details.
+
+use serde::Serialize;
+
+/// How far a command has come on one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not at its end yet.
+    Running,
+    /// The script ran to its end, whatever its exit code; its output is to be read.
+    Ended,
+    /// The script never started.
+    NothingRan(NothingRan),
+    /// The script started, or may have, and was cut off; what it did is unknown.
+    CutOff(CutOff),
+    /// A spelling that this version does not know, as it was seen. Never taken for "still running".
+    Unknown(String),
+}
+
+/// Why the script never started on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NothingRan {
+    /// The instance does not exist or does not respond.
+    Undeliverable,
+    /// It did not come to fetch the command in time.
+    DeliveryTimedOut,
+    /// The command had exceeded its `MaxErrors` before this host's turn.
+    Terminated,
+    /// The account has too many invocations pending.
+    RateExceeded,
+    /// The document does not support the platform.
+    InvalidPlatform,
+    /// The sender may not send to this host.
+    AccessDenied,
+    /// No host was named.
+    NoInstancesInTag,
+    /// `SendCommand` refused its id: it is no managed node (any more), or not in this account and Region.
+    InvalidInstance,
+    /// `SendCommand` was throttled until its sender gave up.
+    Throttled,
+}
+
+impl NothingRan {
+    /// Whether the host may have left the cluster, so that ECS should be asked before it is called a failure.
+    pub fn may_be_gone(self) -> bool {
+        match self {
+            Self::Undeliverable | Self::DeliveryTimedOut | Self::InvalidInstance => true,
+            Self::Terminated
+            | Self::RateExceeded
+            | Self::InvalidPlatform
+            | Self::AccessDenied
+            | Self::NoInstancesInTag
+            | Self::Throttled => false,
+        }
+    }
+}
+
+/// What cut the script off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CutOff {
+    /// It took longer than the document's `timeoutSeconds`, and was killed.
+    ExecutionTimedOut,
+    /// Somebody cancelled the command; a cancelled script may have run all the same.
+    Cancelled,
+    /// It timed out, and SSM did not say whether before or after the start.
+    TimedOut,
+}
+
+/// How far a command as a whole has come, as far as it says something of its hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandState {
+    /// Not at its end yet.
+    Running,
+    /// At its end: its invocations say how, host by host.
+    Ended,
+    /// It was given up before any host's turn; there are no invocations.
+    NothingRan(NothingRan),
+    /// A spelling that this version does not know, as it was seen.
+    Unknown(String),
+}
+
+/// Reads `Status` and `StatusDetails` of a `CommandInvocation`. The details decide, being the finer of the two; without
+/// them, the status. Spaces and case do not matter: the documentation writes "Delivery Timed Out" and
+/// "`DeliveryTimedOut`", an event "Canceled".
+pub fn read_invocation(status: &str, details: &str) -> Progress {
+    let known_status = matches!(
+        squeeze(status).as_str(),
+        "pending"
+            | "inprogress"
+            | "delayed"
+            | "success"
+            | "cancelled"
+            | "canceled"
+            | "timedout"
+            | "failed"
+            | "cancelling"
+            | "canceling"
+    );
+    let decisive = if squeeze(details).is_empty() { status } else { details };
+    match squeeze(decisive).as_str() {
+        _ if !known_status => Progress::Unknown(as_seen(status, details)),
+        "pending" | "inprogress" | "delayed" | "cancelling" | "canceling" => Progress::Running,
+        "success" | "failed" => Progress::Ended,
+        "deliverytimedout" => Progress::NothingRan(NothingRan::DeliveryTimedOut),
+        "undeliverable" => Progress::NothingRan(NothingRan::Undeliverable),
+        "terminated" => Progress::NothingRan(NothingRan::Terminated),
+        "rateexceeded" => Progress::NothingRan(NothingRan::RateExceeded),
+        "invalidplatform" => Progress::NothingRan(NothingRan::InvalidPlatform),
+        "accessdenied" => Progress::NothingRan(NothingRan::AccessDenied),
+        "noinstancesintag" => Progress::NothingRan(NothingRan::NoInstancesInTag),
+        "executiontimedout" => Progress::CutOff(CutOff::ExecutionTimedOut),
+        "cancelled" | "canceled" => Progress::CutOff(CutOff::Cancelled),
+        "timedout" => Progress::CutOff(CutOff::TimedOut),
+        _ => Progress::Unknown(as_seen(status, details)),
+    }
+}
+
+/// Reads `Status` and `StatusDetails` of a `Command`. Only what holds for every host of it is told apart: a command
+/// that "timed out" or is "incomplete" may have run on some.
+pub fn read_command(status: &str, details: &str) -> CommandState {
+    let decisive = if squeeze(details).is_empty() { status } else { details };
+    match squeeze(decisive).as_str() {
+        "pending" | "inprogress" | "delayed" | "cancelling" | "canceling" => CommandState::Running,
+        "success" | "failed" | "incomplete" | "cancelled" | "canceled" | "timedout" | "deliverytimedout"
+        | "executiontimedout" => CommandState::Ended,
+        "rateexceeded" => CommandState::NothingRan(NothingRan::RateExceeded),
+        "accessdenied" => CommandState::NothingRan(NothingRan::AccessDenied),
+        "noinstancesintag" => CommandState::NothingRan(NothingRan::NoInstancesInTag),
+        _ => CommandState::Unknown(as_seen(status, details)),
+    }
+}
+
+fn squeeze(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn as_seen(status: &str, details: &str) -> String {
+    if details.is_empty() { status.to_owned() } else { format!("{status}/{details}") }
+}

@@ -1,1 +1,0 @@
-//! Restarting a fleet: which hosts are next, as a pure function.
