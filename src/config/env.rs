@@ -6,3 +6,7 @@
 
 /// The path of the configuration file, when `--config` does not tell it.
 pub(crate) const CONFIG: &str = "REGCRED_CONFIG";
+
+/// The endpoint of S3 alone. The SDK honours it by itself; regcred has to know of it, because such an endpoint takes
+/// paths instead of host names and has to be seen to honour conditional writes.
+pub(crate) const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";

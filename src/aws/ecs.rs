@@ -1,0 +1,172 @@
+//! ECS, as regcred calls it: who is in a cluster, who differs, and the attribute that says so.
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs as sdk;
+use futures_util::StreamExt;
+use sdk::types::{Attribute, TargetType};
+
+use super::{AwsError, Place};
+
+/// The most of one DescribeContainerInstances.
+const DESCRIBE: usize = 100;
+/// The most attributes of one PutAttributes, each with a target of its own.
+const PUT: usize = 10;
+/// Reads of a cluster's pages in flight: reads are 20 a second for the whole account (ECS API throttling quotas).
+const SIDE_BY_SIDE: usize = 4;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ecs {
+    client: sdk::Client,
+    place: Place,
+}
+
+/// A container instance, in AWS's own words.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub arn: String,
+    /// `i-…`, or `mi-…` on ECS Anywhere.
+    pub id: String,
+    pub status: String,
+    pub agent_connected: bool,
+    pub attributes: Vec<(String, Option<String>)>,
+}
+
+/// What is to be recorded on one container instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording {
+    pub cluster: String,
+    pub instance_arn: String,
+    pub attribute: &'static str,
+    pub value: String,
+}
+
+impl Ecs {
+    pub(super) fn new(config: &SdkConfig, place: Place) -> Self {
+        let partition = place.retry_partition("ecs");
+        let config = sdk::config::Builder::from(config).retry_partition(partition).build();
+        Self { client: sdk::Client::from_conf(config), place }
+    }
+
+    /// The names of all clusters of the location: what a pattern is held against.
+    pub(crate) async fn clusters(&self) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.client.list_clusters().into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| AwsError::of("ecs:ListClusters", "*", &self.place.text, &error))?;
+            names.extend(page.cluster_arns.unwrap_or_default().iter().map(|arn| last_part(arn).to_owned()));
+        }
+        Ok(names)
+    }
+
+    /// How many container instances each of `clusters` has; one that is not there is left out.
+    pub(crate) async fn cluster_sizes(&self, clusters: &[String]) -> Result<Vec<(String, usize)>, AwsError> {
+        let mut sizes = Vec::new();
+        for chunk in clusters.chunks(DESCRIBE) {
+            let answer = self.client.describe_clusters().set_clusters(Some(chunk.to_vec())).send().await;
+            let answer = answer.map_err(|error| {
+                AwsError::of("ecs:DescribeClusters", chunk.join(", "), &self.place.text, &error)
+            })?;
+            sizes.extend(answer.clusters.unwrap_or_default().into_iter().filter_map(|cluster| {
+                let size = usize::try_from(cluster.registered_container_instances_count).unwrap_or(0);
+                Some((cluster.cluster_name?, size))
+            }));
+        }
+        Ok(sizes)
+    }
+
+    /// The ARNs of the container instances of `cluster` that `filter` (cluster query language) leaves; all without it.
+    /// Pages may be short, or empty, before the last: only a missing token ends them.
+    pub(crate) async fn list(&self, cluster: &str, filter: Option<&str>) -> Result<Vec<String>, AwsError> {
+        let call =
+            self.client.list_container_instances().cluster(cluster).set_filter(filter.map(str::to_owned));
+        let mut pages = call.into_paginator().send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                AwsError::of("ecs:ListContainerInstances", cluster, &self.place.text, &error)
+            })?;
+            arns.extend(page.container_instance_arns.unwrap_or_default());
+        }
+        Ok(arns)
+    }
+
+    /// The container instances of `arns`, a hundred a call. One that is gone is left out.
+    pub(crate) async fn describe(&self, cluster: &str, arns: &[String]) -> Result<Vec<Instance>, AwsError> {
+        let calls = arns.chunks(DESCRIBE).map(|chunk| async move {
+            let call = self
+                .client
+                .describe_container_instances()
+                .cluster(cluster)
+                .set_container_instances(Some(chunk.to_vec()));
+            call.send().await.map_err(|error| {
+                AwsError::of("ecs:DescribeContainerInstances", cluster, &self.place.text, &error)
+            })
+        });
+        let answers: Vec<_> = futures_util::stream::iter(calls).buffered(SIDE_BY_SIDE).collect().await;
+        let mut instances = Vec::with_capacity(arns.len());
+        for answer in answers {
+            instances.extend(answer?.container_instances.unwrap_or_default().into_iter().map(|instance| {
+                let attributes = instance.attributes.unwrap_or_default();
+                Instance {
+                    arn: instance.container_instance_arn.unwrap_or_default(),
+                    id: instance.ec2_instance_id.unwrap_or_default(),
+                    status: instance.status.unwrap_or_default(),
+                    agent_connected: instance.agent_connected,
+                    attributes: attributes.into_iter().map(|each| (each.name, each.value)).collect(),
+                }
+            }));
+        }
+        Ok(instances)
+    }
+
+    /// Puts attributes, all of one cluster a call and ten at most. A call that is refused is taken apart, one
+    /// attribute a call, so that one instance that is gone does not keep the others from being recorded. Returns what
+    /// could not be recorded, and why.
+    pub(crate) async fn record(&self, recordings: &[Recording]) -> Vec<(Recording, AwsError)> {
+        let mut lost = Vec::new();
+        let mut rest = recordings;
+        while let Some(first) = rest.first() {
+            let same = rest.iter().take(PUT).take_while(|each| each.cluster == first.cluster).count();
+            let (chunk, after) = rest.split_at(same);
+            rest = after;
+            match self.put(chunk).await {
+                Ok(()) => {}
+                Err(error) if chunk.len() == 1 => lost.push((chunk[0].clone(), error)),
+                Err(_) => {
+                    for one in chunk {
+                        if let Err(error) = self.put(std::slice::from_ref(one)).await {
+                            lost.push((one.clone(), error));
+                        }
+                    }
+                }
+            }
+        }
+        lost
+    }
+
+    async fn put(&self, chunk: &[Recording]) -> Result<(), AwsError> {
+        let Some(first) = chunk.first() else { return Ok(()) };
+        let attributes = chunk
+            .iter()
+            .map(|recording| {
+                Attribute::builder()
+                    .name(recording.attribute)
+                    .value(&recording.value)
+                    .target_type(TargetType::ContainerInstance)
+                    .target_id(&recording.instance_arn)
+                    .build()
+                    .expect("the name, the one required member, is set")
+            })
+            .collect();
+        let call = self.client.put_attributes().cluster(&first.cluster).set_attributes(Some(attributes));
+        call.send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::of("ecs:PutAttributes", &first.instance_arn, &self.place.text, &error))
+    }
+}
+
+fn last_part(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

@@ -1,0 +1,253 @@
+//! What an AWS call's failure means, told once, from typed errors and codes, never from a message's text.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use regcred_core::report::{Failure, FailureKind};
+
+/// Which call failed, on what, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AwsError {
+    /// The IAM action, e.g. `secretsmanager:PutSecretValue`: what a policy would have to allow.
+    pub action: &'static str,
+    /// The resource as an ARN where it is known, else its name.
+    pub resource: String,
+    /// Where the call went, as a person names it: `eu (eu-west-1)`.
+    pub place: String,
+    pub kind: AwsErrorKind,
+    /// The service's error code, or the HTTP status.
+    pub code: String,
+    /// What the service or the connection said. Empty for a rejected request: AWS echoes the rejected value there.
+    said: String,
+}
+
+/// What can be decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AwsErrorKind {
+    /// The resource is not there.
+    NotFound,
+    /// It is there already.
+    Exists,
+    /// A condition of a conditional write did not hold (S3's 412).
+    PreconditionFailed,
+    /// A concurrent write was in the way (S3's 409).
+    Conflict,
+    /// The caller may not do this.
+    AccessDenied,
+    /// No credentials could be had to call with.
+    NoCredentials,
+    /// Throttled, on all tries.
+    Throttled,
+    /// The service rejected the request as such, or the state of the resource forbids it.
+    Invalid,
+    /// It was surely not done: the request never left.
+    NotSent,
+    /// Nobody knows whether it was done: no answer, a time-out, or a 5xx.
+    NoAnswer,
+}
+
+impl AwsError {
+    /// Reads the SDK's error. `action` and `resource` say what was tried, in IAM's words.
+    pub(crate) fn of<E>(
+        action: &'static str,
+        resource: impl Into<String>,
+        place: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let code = error.code().map(str::to_owned);
+        let kind = match error {
+            SdkError::ConstructionFailure(_) => AwsErrorKind::NotSent,
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => AwsErrorKind::NoAnswer,
+            SdkError::DispatchFailure(failure) if lacks_credentials(error) || failure.is_user() => {
+                if lacks_credentials(error) {
+                    AwsErrorKind::NoCredentials
+                } else {
+                    AwsErrorKind::NotSent
+                }
+            }
+            SdkError::DispatchFailure(_) => AwsErrorKind::NoAnswer,
+            SdkError::ServiceError(_) => kind_of(code.as_deref(), status),
+            _ => AwsErrorKind::NoAnswer,
+        };
+        let said = match kind {
+            AwsErrorKind::Invalid | AwsErrorKind::Exists => String::new(),
+            AwsErrorKind::NotSent | AwsErrorKind::NoAnswer | AwsErrorKind::NoCredentials => {
+                if status.is_some() { String::new() } else { DisplayErrorContext(error).to_string() }
+            }
+            AwsErrorKind::NotFound
+            | AwsErrorKind::PreconditionFailed
+            | AwsErrorKind::Conflict
+            | AwsErrorKind::AccessDenied
+            | AwsErrorKind::Throttled => error.message().unwrap_or_default().to_owned(),
+        };
+        let code = code
+            .or_else(|| status.map(|status| format!("HTTP {status}")))
+            .unwrap_or_else(|| "no answer".to_owned());
+        Self { action, resource: resource.into(), place: place.to_owned(), kind, code, said }
+    }
+
+    /// An entry of a batch answer that failed by itself.
+    pub(crate) fn of_entry(
+        action: &'static str,
+        resource: impl Into<String>,
+        place: &str,
+        code: &str,
+    ) -> Self {
+        Self {
+            action,
+            resource: resource.into(),
+            place: place.to_owned(),
+            kind: kind_of(Some(code), None),
+            code: code.to_owned(),
+            said: String::new(),
+        }
+    }
+
+    /// A body that ended before its end.
+    pub(crate) fn cut_off(action: &'static str, resource: impl Into<String>, place: &str) -> Self {
+        Self {
+            action,
+            resource: resource.into(),
+            place: place.to_owned(),
+            kind: AwsErrorKind::NoAnswer,
+            code: "the answer was cut off".to_owned(),
+            said: String::new(),
+        }
+    }
+
+    /// The three lines. `what` is the fragment after "error: cannot ".
+    pub(crate) fn failure(&self, what: impl Into<String>) -> Failure {
+        let Self { action, resource, place, kind, code, said } = self;
+        let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+        let (failure_kind, why, remedy) = match kind {
+            AwsErrorKind::AccessDenied => (
+                FailureKind::AccessDenied,
+                format!("{code}: the caller may not {action} there{said}"),
+                format!("allow {action} on {resource}"),
+            ),
+            AwsErrorKind::NoCredentials => (
+                FailureKind::AccessDenied,
+                format!("no AWS credentials could be had in {place}{said}"),
+                "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run under a role; for a location with role_arn, let \
+                 its trust policy name the caller"
+                    .to_owned(),
+            ),
+            AwsErrorKind::NotFound => (
+                FailureKind::Missing,
+                format!("{code}: {resource} does not exist in {place}{said}"),
+                format!("create {resource}, or correct its name or location in the config"),
+            ),
+            AwsErrorKind::Throttled => (
+                FailureKind::Throttled,
+                format!("{code}: {action} was throttled on every try{said}"),
+                "nothing: the next pass tries again; if it persists, run passes less often".to_owned(),
+            ),
+            AwsErrorKind::NotSent | AwsErrorKind::NoAnswer => (
+                FailureKind::Unreachable,
+                format!("{code}: {action} in {place} got no usable answer{said}"),
+                "run it again; if it persists, check the network, the Region, and AWS_ENDPOINT_URL".to_owned(),
+            ),
+            AwsErrorKind::Exists
+            | AwsErrorKind::PreconditionFailed
+            | AwsErrorKind::Conflict
+            | AwsErrorKind::Invalid => (
+                FailureKind::Invalid,
+                format!("{code}: {action} was rejected for {resource}{said}"),
+                format!("look at {resource} in {place}; run again with RUST_LOG=debug for the request ids"),
+            ),
+        };
+        Failure::new(failure_kind, what, why, remedy)
+    }
+}
+
+fn lacks_credentials<E: Error + Send + Sync + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if current.is::<CredentialsError>() {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}
+
+/// Codes come from the services' models and from S3's error list; the status decides where no code is known.
+fn kind_of(code: Option<&str>, status: Option<u16>) -> AwsErrorKind {
+    match code.unwrap_or_default() {
+        "ResourceNotFoundException"
+        | "NoSuchKey"
+        | "NoSuchBucket"
+        | "NotFound"
+        | "ClusterNotFoundException"
+        | "TargetNotFoundException"
+        | "InvalidDocument" => AwsErrorKind::NotFound,
+        "ResourceExistsException" => AwsErrorKind::Exists,
+        "PreconditionFailed" => AwsErrorKind::PreconditionFailed,
+        "ConditionalRequestConflict" => AwsErrorKind::Conflict,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "InvalidAccessKeyId"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "InvalidToken" => AwsErrorKind::AccessDenied,
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "SlowDown" => AwsErrorKind::Throttled,
+        _ => match status {
+            Some(403) => AwsErrorKind::AccessDenied,
+            Some(404) => AwsErrorKind::NotFound,
+            Some(409) => AwsErrorKind::Conflict,
+            Some(412) => AwsErrorKind::PreconditionFailed,
+            Some(429) => AwsErrorKind::Throttled,
+            Some(500..) => AwsErrorKind::NoAnswer,
+            Some(_) | None => AwsErrorKind::Invalid,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denied_resource_is_never_a_missing_one() {
+        for code in ["AccessDenied", "AccessDeniedException", "ExpiredTokenException"] {
+            assert_eq!(kind_of(Some(code), Some(400)), AwsErrorKind::AccessDenied, "{code}");
+        }
+        assert_eq!(kind_of(None, Some(403)), AwsErrorKind::AccessDenied);
+        assert_eq!(kind_of(Some("NoSuchKey"), Some(404)), AwsErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_server_error_leaves_open_whether_it_was_done() {
+        assert_eq!(kind_of(Some("InternalServerError"), Some(500)), AwsErrorKind::NoAnswer);
+        assert_eq!(kind_of(Some("ServiceUnavailable"), Some(503)), AwsErrorKind::NoAnswer);
+        assert_eq!(kind_of(Some("SlowDown"), Some(503)), AwsErrorKind::Throttled);
+    }
+
+    #[test]
+    fn a_rejected_request_does_not_repeat_what_the_service_said_of_it() {
+        let error =
+            AwsError::of_entry("secretsmanager:PutSecretValue", "arn:x", "eu", "InvalidParameterException");
+        let failure = error.failure("store secret `x`");
+        assert_eq!(failure.kind, FailureKind::Invalid);
+        assert!(failure.why.starts_with("InvalidParameterException"));
+    }
+}

@@ -1,0 +1,156 @@
+//! The only module that names `aws_sdk_*`: one client set per location, and the calls that regcred makes.
+//!
+//! Clients are concrete types and tests replace the network, not the type. Retries belong to the SDK, with one
+//! exception, `SendCommand` (see [`ssm`]). Nothing here decides what to do about an answer.
+
+mod ecs;
+mod error;
+mod s3;
+mod secrets_manager;
+mod ssm;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use regcred_core::names::LocationName;
+
+pub(crate) use ecs::{Ecs, Instance, Recording};
+pub(crate) use error::{AwsError, AwsErrorKind};
+pub(crate) use s3::{ObjectContent, ObjectRead, S3};
+pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
+pub(crate) use ssm::{Invocation, SendOutcome, SentCommand, Ssm};
+
+use crate::config::{self, env};
+
+/// The clients of one location. Cheap to clone: the SDK's clients share what is behind them.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients {
+    pub secrets_manager: SecretsManager,
+    pub s3: S3,
+    pub ecs: Ecs,
+    pub ssm: Ssm,
+}
+
+/// Every location's clients, built once: a second credential provider for a role would be a second AssumeRole call.
+#[derive(Debug)]
+pub(crate) struct Locations(BTreeMap<LocationName, Clients>);
+
+impl Locations {
+    /// Builds the clients. Makes no call: credentials are fetched by the first one that needs them.
+    pub(crate) async fn load(locations: &BTreeMap<LocationName, config::Location>) -> Self {
+        let roles = locations.values().filter(|location| location.role.is_some()).count();
+        let base = base_config(roles).await;
+        let mut all = BTreeMap::new();
+        for (name, location) in locations {
+            let config = location_config(&base, location).await;
+            all.insert(name.clone(), Clients::new(name, &config));
+        }
+        Self(all)
+    }
+
+    /// A validated config names no location that is not here.
+    pub(crate) fn at(&self, name: &LocationName) -> &Clients {
+        self.0.get(name).expect("the config was validated: every location that is named exists")
+    }
+}
+
+impl Clients {
+    fn new(name: &LocationName, config: &SdkConfig) -> Self {
+        let region = config.region().map_or("no Region", Region::as_ref);
+        let place = Place {
+            text: format!("{name} ({region})"),
+            region: config.region().map(|region| region.as_ref().to_owned()),
+            location: name.clone(),
+        };
+        Self {
+            secrets_manager: SecretsManager::new(config, place.clone()),
+            s3: S3::new(config, place.clone(), s3_endpoint(config)),
+            ecs: Ecs::new(config, place.clone()),
+            ssm: Ssm::new(config, place),
+        }
+    }
+}
+
+/// Where calls go, for messages and for retry partitions.
+#[derive(Clone, Debug)]
+struct Place {
+    text: String,
+    region: Option<String>,
+    location: LocationName,
+}
+
+impl Place {
+    /// One a location and service: the SDK's own is per service and Region, so that one throttled account would use
+    /// up the retries of all (aws-smithy-runtime `retries::RetryPartition`).
+    fn retry_partition(&self, service: &str) -> aws_smithy_runtime::client::retries::RetryPartition {
+        aws_smithy_runtime::client::retries::RetryPartition::new(format!("{}/{service}", self.location))
+    }
+}
+
+/// S3 idles connections out after some 20 s; a pooled one that it already closed would stall a PutObject until the
+/// operation's time-out (aws-sdk-rust#1417).
+const POOL_IDLE: Duration = Duration::from_secs(15);
+/// No call of regcred's moves more than a few hundred kilobytes.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Five attempts with back-off fit in.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Credentials are renewed this long before they expire, so that none expires inside a call.
+const CREDENTIAL_BUFFER: Duration = Duration::from_secs(60);
+/// The shortest that STS gives; a pass that takes longer gets new ones.
+const ROLE_SESSION: Duration = Duration::from_secs(15 * 60);
+
+async fn base_config(roles: usize) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .pool_idle_timeout(POOL_IDLE)
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    // The cache evicts at random when it is full; twice the roles leaves room for the ambient identity and renewals.
+    let identities =
+        IdentityCache::lazy().max_partitions((roles * 2).max(16)).buffer_time(CREDENTIAL_BUFFER).build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .identity_cache(identities)
+        .load()
+        .await
+}
+
+async fn location_config(base: &SdkConfig, location: &config::Location) -> SdkConfig {
+    let mut builder = base.clone().into_builder();
+    if let Some(region) = &location.region {
+        builder = builder.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint) = &location.endpoint_url {
+        builder = builder.endpoint_url(endpoint);
+    }
+    let config = builder.build();
+    let Some(role) = &location.role else { return config };
+    let mut provider = AssumeRoleProvider::builder(&role.arn)
+        .session_name("regcred")
+        .session_length(ROLE_SESSION)
+        .configure(&config);
+    if let Some(external_id) = &role.external_id {
+        provider = provider.external_id(external_id);
+    }
+    let ambient = base.credentials_provider().expect("ConfigLoader::load sets a provider chain");
+    let provider = provider.build_from_provider(ambient).await;
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+/// The endpoint that S3 calls go to when it is not AWS's own.
+fn s3_endpoint(config: &SdkConfig) -> Option<String> {
+    std::env::var(env::AWS_ENDPOINT_URL_S3).ok().or_else(|| config.endpoint_url().map(str::to_owned))
+}

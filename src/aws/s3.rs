@@ -1,0 +1,161 @@
+//! S3, as regcred calls it: whole small objects, read and written under conditions.
+
+use aws_config::SdkConfig;
+use aws_sdk_s3 as sdk;
+use regcred_core::observed::Version;
+use regcred_core::secret::Secret;
+use sdk::primitives::ByteStream;
+use sdk::types::{BucketVersioningStatus, ServerSideEncryption};
+use zeroize::Zeroizing;
+
+use super::{AwsError, AwsErrorKind, Place};
+
+#[derive(Clone, Debug)]
+pub(crate) struct S3 {
+    client: sdk::Client,
+    place: Place,
+    endpoint: Option<String>,
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub(crate) enum ObjectRead {
+    Present(ObjectContent),
+    /// S3 said NoSuchKey, which it says only to those who may list the bucket.
+    Absent,
+    Failed(AwsError),
+}
+
+#[derive(Debug)]
+pub(crate) struct ObjectContent {
+    /// `None` when the bytes are no UTF-8, or more than [`LARGEST`].
+    pub content: Option<Secret>,
+    pub version: Version,
+}
+
+/// The largest object that is read whole: an ecs.config that is near this is broken anyway (the agent cannot start on
+/// a variable of 128 KiB).
+pub(crate) const LARGEST: i64 = 1024 * 1024;
+
+impl S3 {
+    pub(super) fn new(config: &SdkConfig, place: Place, endpoint: Option<String>) -> Self {
+        let config = sdk::config::Builder::from(config)
+            .retry_partition(place.retry_partition("s3"))
+            // A bucket is no host name under an endpoint of one's own.
+            .force_path_style(endpoint.is_some())
+            .build();
+        Self { client: sdk::Client::from_conf(config), place, endpoint }
+    }
+
+    /// `eu (eu-west-1)`.
+    pub(crate) fn place(&self) -> &str {
+        &self.place.text
+    }
+
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.place.region.as_deref()
+    }
+
+    /// The endpoint in use, when it is not AWS's own.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
+    pub(crate) async fn read(&self, bucket: &str, key: &str) -> ObjectRead {
+        let failed = |error| ObjectRead::Failed(error);
+        let answer = match self.client.get_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let missing = error
+                    .as_service_error()
+                    .is_some_and(sdk::operation::get_object::GetObjectError::is_no_such_key);
+                if missing {
+                    return ObjectRead::Absent;
+                }
+                return failed(AwsError::of("s3:GetObject", arn(bucket, key), &self.place.text, &error));
+            }
+        };
+        let version = Version {
+            tag: answer.e_tag.clone().unwrap_or_default(),
+            id: answer.version_id.clone().filter(|id| id != "null"),
+        };
+        if answer.content_length.unwrap_or_default() > LARGEST {
+            return ObjectRead::Present(ObjectContent { content: None, version });
+        }
+        match answer.body.collect().await {
+            Ok(body) => {
+                let bytes = Zeroizing::new(body.to_vec());
+                let content = std::str::from_utf8(&bytes).ok().map(Secret::from);
+                ObjectRead::Present(ObjectContent { content, version })
+            }
+            Err(_) => failed(AwsError::cut_off("s3:GetObject", arn(bucket, key), &self.place.text)),
+        }
+    }
+
+    /// Writes the whole object if it still has the ETag `expects`, or, with `None`, if there is none yet.
+    pub(crate) async fn write(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &Secret,
+        expects: Option<&str>,
+        kms_key: Option<&str>,
+    ) -> Result<Version, AwsError> {
+        let mut call = self
+            .client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type("application/octet-stream")
+            .body(ByteStream::from(content.expose().as_bytes().to_vec()));
+        call = match expects {
+            Some(etag) => call.if_match(etag),
+            None => call.if_none_match("*"),
+        };
+        if let Some(kms_key) = kms_key {
+            call = call
+                .server_side_encryption(ServerSideEncryption::AwsKms)
+                .ssekms_key_id(kms_key)
+                .bucket_key_enabled(true);
+        }
+        match call.send().await {
+            Ok(answer) => Ok(Version {
+                tag: answer.e_tag.unwrap_or_default(),
+                id: answer.version_id.filter(|id| id != "null"),
+            }),
+            Err(error) => Err(AwsError::of("s3:PutObject", arn(bucket, key), &self.place.text, &error)),
+        }
+    }
+
+    /// Whether the bucket keeps old versions.
+    pub(crate) async fn is_versioned(&self, bucket: &str) -> Result<bool, AwsError> {
+        match self.client.get_bucket_versioning().bucket(bucket).send().await {
+            Ok(answer) => Ok(answer.status == Some(BucketVersioningStatus::Enabled)),
+            Err(error) => Err(AwsError::of(
+                "s3:GetBucketVersioning",
+                format!("arn:aws:s3:::{bucket}"),
+                &self.place.text,
+                &error,
+            )),
+        }
+    }
+
+    /// Whether the endpoint honours `If-None-Match`: the second of two conditional creations of `key` has to fail.
+    /// Some S3-compatible stores ignore the header and would let the last writer win, silently.
+    pub(crate) async fn honours_conditions(&self, bucket: &str, key: &str) -> Result<bool, AwsError> {
+        let probe = Secret::from("conditional writes?");
+        self.write(bucket, key, &probe, None, None).await?;
+        let second = self.write(bucket, key, &probe, None, None).await;
+        // A probe that stays behind harms nobody; a role without s3:DeleteObject must not fail for it.
+        let _ = self.client.delete_object().bucket(bucket).key(key).send().await;
+        match second {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind == AwsErrorKind::PreconditionFailed => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn arn(bucket: &str, key: &str) -> String {
+    format!("arn:aws:s3:::{bucket}/{key}")
+}

@@ -1,0 +1,190 @@
+//! SSM Run Command, as regcred calls it.
+//!
+//! SendCommand has no client token, so it is retried on a throttle alone, when SSM surely did nothing. After a
+//! time-out, a 5xx or a lost answer nobody knows whether hosts are at work: that is [`SendOutcome::Unknown`].
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm as sdk;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
+};
+use aws_smithy_types::retry::ErrorKind;
+use sdk::types::{InstanceInformationStringFilter, PingStatus};
+
+use super::{AwsError, AwsErrorKind, Place};
+
+/// The most ids of one DescribeInstanceInformation filter, and of one page.
+const IDS: usize = 50;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ssm {
+    client: sdk::Client,
+    /// The same, retrying throttles alone.
+    sender: sdk::Client,
+    place: Place,
+}
+
+/// A command to send: which document on which hosts. No parameter may hold a secret: SSM shows them for 30 days.
+#[derive(Clone, Debug)]
+pub(crate) struct SentCommand<'a> {
+    pub document: &'a str,
+    pub hosts: &'a [String],
+    pub parameters: &'a [(&'static str, String)],
+    /// Shown in the console and in CloudTrail.
+    pub comment: &'a str,
+    /// How long hosts may take to begin: SSM gives up on those that did not.
+    pub timeout_seconds: i32,
+    /// SSM's own fence, second to ours.
+    pub max_errors: usize,
+}
+
+/// What is known after SendCommand.
+#[derive(Debug)]
+pub(crate) enum SendOutcome {
+    Accepted {
+        command_id: String,
+    },
+    /// SSM said no: nothing runs.
+    Refused(AwsError),
+    /// Nobody knows; hosts may be at work on it.
+    Unknown(AwsError),
+}
+
+/// What SSM says of one host.
+#[derive(Clone, Debug)]
+pub(crate) struct Invocation {
+    pub host: String,
+    pub status: String,
+    pub status_details: String,
+    pub output: String,
+}
+
+impl Ssm {
+    pub(super) fn new(config: &SdkConfig, place: Place) -> Self {
+        let partition = place.retry_partition("ssm");
+        let builder = sdk::config::Builder::from(config).retry_partition(partition);
+        Self {
+            client: sdk::Client::from_conf(builder.clone().build()),
+            sender: sdk::Client::from_conf(builder.retry_classifier(ThrottlesAlone).build()),
+            place,
+        }
+    }
+
+    /// Which of `ids` SSM can reach now; the others are offline, or no managed nodes at all.
+    pub(crate) async fn online(&self, ids: &[String]) -> Result<Vec<String>, AwsError> {
+        let mut online = Vec::new();
+        for chunk in ids.chunks(IDS) {
+            let filter = InstanceInformationStringFilter::builder()
+                .key("InstanceIds")
+                .set_values(Some(chunk.to_vec()))
+                .build()
+                .expect("key and values, the required members, are set");
+            let call = self.client.describe_instance_information().filters(filter).max_results(50);
+            let mut pages = call.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| {
+                    AwsError::of("ssm:DescribeInstanceInformation", "*", &self.place.text, &error)
+                })?;
+                for information in page.instance_information_list.unwrap_or_default() {
+                    if information.ping_status == Some(PingStatus::Online) {
+                        online.extend(information.instance_id);
+                    }
+                }
+            }
+        }
+        Ok(online)
+    }
+
+    pub(crate) async fn send(&self, command: &SentCommand<'_>) -> SendOutcome {
+        let mut call = self
+            .sender
+            .send_command()
+            .document_name(command.document)
+            .set_instance_ids(Some(command.hosts.to_vec()))
+            .comment(command.comment)
+            .timeout_seconds(command.timeout_seconds)
+            .max_concurrency(command.hosts.len().to_string())
+            .max_errors(command.max_errors.to_string());
+        for (name, value) in command.parameters {
+            call = call.parameters(*name, vec![value.clone()]);
+        }
+        match call.send().await {
+            Ok(answer) => match answer.command.and_then(|command| command.command_id) {
+                Some(command_id) => SendOutcome::Accepted { command_id },
+                None => SendOutcome::Unknown(AwsError::cut_off(
+                    "ssm:SendCommand",
+                    command.document,
+                    &self.place.text,
+                )),
+            },
+            Err(error) => {
+                let error = AwsError::of("ssm:SendCommand", command.document, &self.place.text, &error);
+                match error.kind {
+                    AwsErrorKind::NoAnswer => SendOutcome::Unknown(error),
+                    AwsErrorKind::NotFound
+                    | AwsErrorKind::Exists
+                    | AwsErrorKind::PreconditionFailed
+                    | AwsErrorKind::Conflict
+                    | AwsErrorKind::AccessDenied
+                    | AwsErrorKind::NoCredentials
+                    | AwsErrorKind::Throttled
+                    | AwsErrorKind::Invalid
+                    | AwsErrorKind::NotSent => SendOutcome::Refused(error),
+                }
+            }
+        }
+    }
+
+    /// All invocations of a command, fifty a page; never a call per host.
+    pub(crate) async fn invocations(&self, command_id: &str) -> Result<Vec<Invocation>, AwsError> {
+        let call =
+            self.client.list_command_invocations().command_id(command_id).details(true).max_results(50);
+        let mut pages = call.into_paginator().send();
+        let mut invocations = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                AwsError::of("ssm:ListCommandInvocations", command_id, &self.place.text, &error)
+            })?;
+            invocations.extend(page.command_invocations.unwrap_or_default().into_iter().map(|invocation| {
+                let plugins = invocation.command_plugins.unwrap_or_default();
+                Invocation {
+                    host: invocation.instance_id.unwrap_or_default(),
+                    status: invocation.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                    status_details: invocation.status_details.unwrap_or_default(),
+                    output: plugins.into_iter().filter_map(|plugin| plugin.output).collect(),
+                }
+            }));
+        }
+        Ok(invocations)
+    }
+}
+
+/// Forbids every retry that another classifier asked for, except after a throttle.
+#[derive(Debug)]
+struct ThrottlesAlone;
+
+impl ClassifyRetry for ThrottlesAlone {
+    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
+        RetryAction::RetryForbidden
+    }
+
+    fn classify_retry_v2(&self, _: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+        match previous {
+            RetryAction::RetryIndicated(RetryReason::RetryableError {
+                kind: ErrorKind::ThrottlingError,
+                ..
+            }) => previous.clone(),
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "throttles alone"
+    }
+
+    /// After all of the SDK's own.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}

@@ -1,0 +1,205 @@
+//! What regcred owns besides: one small object, read once per pass.
+//!
+//! It holds the fingerprint key and what was learnt once. The hosts' role cannot read it. Nothing here is needed for a
+//! pass to be right: without it every host would only be asked again what it holds.
+
+use regcred_core::fingerprint::FingerprintKey;
+use regcred_core::report::{Failure, FailureKind};
+use regcred_core::secret::Secret;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use crate::aws::{AwsErrorKind, ObjectRead, S3};
+use crate::config;
+
+/// The state, and which version of its object it was read from.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub key: FingerprintKey,
+    /// S3 endpoints, not AWS's own, that were seen to honour conditional writes.
+    conditional_endpoints: Vec<String>,
+    /// `None` while nothing is stored yet.
+    etag: Option<String>,
+}
+
+/// A bucket that will be written to, and a key that a probe's key may begin with.
+#[derive(Debug)]
+pub(crate) struct Store<'a> {
+    pub s3: &'a S3,
+    pub bucket: &'a str,
+    pub beside: &'a str,
+}
+
+/// The object as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    fingerprint_key: String,
+    #[serde(default)]
+    conditional_endpoints: Vec<String>,
+}
+
+const VERSION: u32 = 1;
+
+impl State {
+    /// Reads the state. Where there is none yet, a new one is made up, and stored by [`State::prepare`] alone, so that
+    /// reading commands write nothing.
+    pub(crate) async fn read(s3: &S3, place: &config::State) -> Result<Self, Failure> {
+        let what =
+            || format!("cannot read the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place());
+        match s3.read(&place.bucket, &key(place)).await {
+            ObjectRead::Absent => Ok(Self { key: new_key()?, conditional_endpoints: Vec::new(), etag: None }),
+            ObjectRead::Failed(error) if error.kind == AwsErrorKind::AccessDenied => Err(Failure {
+                remedy: format!(
+                    "allow s3:GetObject and s3:PutObject on arn:aws:s3:::{}/{}* and s3:ListBucket on \
+                     arn:aws:s3:::{} (without the last, a first run cannot be told from a forbidden one)",
+                    place.bucket, place.prefix, place.bucket
+                ),
+                ..error.failure(what())
+            }),
+            ObjectRead::Failed(error) => Err(error.failure(what())),
+            ObjectRead::Present(object) => {
+                let unusable = |why: &str| {
+                    Failure::new(
+                        FailureKind::Invalid,
+                        what(),
+                        why,
+                        "restore an older version of the object; or delete it: every host is then asked again, and \
+                         restarted only if it does not hold the credential",
+                    )
+                };
+                let content = object.content.ok_or_else(|| unusable("it is no text"))?;
+                let mut stored: Stored = serde_json::from_str(content.expose())
+                    .map_err(|_| unusable("it is no state of regcred's"))?;
+                if stored.version > VERSION {
+                    return Err(Failure::new(
+                        FailureKind::Refused,
+                        what(),
+                        format!("it was written by a newer regcred (format {})", stored.version),
+                        "use that version here too",
+                    ));
+                }
+                let hex = Secret::new(std::mem::take(&mut stored.fingerprint_key));
+                let key = FingerprintKey::from_hex(&hex).ok_or_else(|| unusable("its key is damaged"))?;
+                Ok(Self {
+                    key,
+                    conditional_endpoints: stored.conditional_endpoints,
+                    etag: Some(object.version.tag),
+                })
+            }
+        }
+    }
+
+    /// Whether there was no state to read: nothing was ever published from this config.
+    pub(crate) fn is_new(&self) -> bool {
+        self.etag.is_none()
+    }
+
+    /// What has to be so before the first write of a pass: the key is stored, and the endpoints of `stores` honour
+    /// conditional writes. Costs nothing once both are known.
+    pub(crate) async fn prepare(
+        &mut self,
+        s3: &S3,
+        place: &config::State,
+        stores: &[Store<'_>],
+    ) -> Result<(), Failure> {
+        let own = Store { s3, bucket: &place.bucket, beside: &place.prefix };
+        let mut learnt: Vec<String> = Vec::new();
+        for store in stores.iter().chain(std::iter::once(&own)) {
+            let Some(endpoint) = store.s3.endpoint() else { continue };
+            if self.conditional_endpoints.iter().chain(&learnt).any(|known| known == endpoint) {
+                continue;
+            }
+            probe(store, endpoint).await?;
+            learnt.push(endpoint.to_owned());
+        }
+        if self.etag.is_some() && learnt.is_empty() {
+            return Ok(());
+        }
+        self.conditional_endpoints.extend(learnt);
+        self.write(s3, place).await
+    }
+
+    async fn write(&mut self, s3: &S3, place: &config::State) -> Result<(), Failure> {
+        let mut stored = Stored {
+            version: VERSION,
+            fingerprint_key: self.key.to_hex().expose().to_owned(),
+            conditional_endpoints: self.conditional_endpoints.clone(),
+        };
+        let content = serde_json::to_string(&stored).map(Secret::new);
+        stored.fingerprint_key.zeroize();
+        let what =
+            || format!("cannot write the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place());
+        let content = content.map_err(|_| {
+            Failure::new(FailureKind::Internal, what(), "it cannot be serialised", "report this as a bug")
+        })?;
+        match s3.write(&place.bucket, &key(place), &content, self.etag.as_deref(), None).await {
+            Ok(version) => {
+                self.etag = Some(version.tag);
+                Ok(())
+            }
+            Err(error) => {
+                // Our own earlier try whose answer was lost, or another first run beside this one: the key that is
+                // stored is the one that counts.
+                let raced = matches!(
+                    error.kind,
+                    AwsErrorKind::PreconditionFailed | AwsErrorKind::Conflict | AwsErrorKind::NotFound
+                );
+                if raced {
+                    let now = Self::read(s3, place).await?;
+                    if !now.is_new() && now.key.to_hex() == self.key.to_hex() {
+                        *self = now;
+                        return Ok(());
+                    }
+                    return Err(Failure::new(
+                        FailureKind::Refused,
+                        what(),
+                        "another regcred wrote it at the same time",
+                        "run it again",
+                    ));
+                }
+                Err(error.failure(what()))
+            }
+        }
+    }
+}
+
+fn key(place: &config::State) -> String {
+    format!("{}state.json", place.prefix)
+}
+
+fn new_key() -> Result<FingerprintKey, Failure> {
+    let mut bytes = [0; FingerprintKey::LENGTH];
+    random_bytes(&mut bytes)?;
+    let key = FingerprintKey::from_bytes(bytes);
+    bytes.zeroize();
+    Ok(key)
+}
+
+fn random_bytes(bytes: &mut [u8]) -> Result<(), Failure> {
+    getrandom::fill(bytes).map_err(|error| {
+        Failure::new(
+            FailureKind::Internal,
+            "cannot make a fingerprint key",
+            format!("the operating system gives no randomness: {error}"),
+            "look at the kernel log of this machine",
+        )
+    })
+}
+
+async fn probe(store: &Store<'_>, endpoint: &str) -> Result<(), Failure> {
+    let mut random = [0; 8];
+    random_bytes(&mut random)?;
+    let probe = format!("{}.regcred-probe-{:016x}", store.beside, u64::from_be_bytes(random));
+    let what = format!("cannot use the S3 endpoint {endpoint}");
+    match store.s3.honours_conditions(store.bucket, &probe).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(
+            FailureKind::Refused,
+            what,
+            "it ignores If-None-Match: of two writers the later one would win, and nobody would know",
+            "use a store with conditional writes (AWS S3, and recent MinIO and Ceph, have them)",
+        )),
+        Err(error) => Err(error.failure(what)),
+    }
+}
