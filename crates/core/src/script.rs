@@ -8,6 +8,7 @@
 //! is what the host says of itself; this module must not decide whether it is believed (see [`crate::rollout`]).
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,6 +25,10 @@ pub const LINE_START: &str = "{\"regcred\":";
 /// A report's length in bytes is below this: SSM keeps 2,500 characters of a plugin's output in
 /// `ListCommandInvocations`, and cuts the rest off.
 pub const LINE_LIMIT: usize = 2_000;
+
+/// How long the script may run: the `timeoutSeconds` of the SSM document, when SSM kills it. It waits for a lock, for a
+/// restart and the agent's registration (up to 120 s), and where that fails, for both of them once more.
+pub const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Longest `detail` that is kept, in characters.
 const DETAIL_LIMIT: usize = 500;

@@ -23,8 +23,8 @@
 //! * One host first. Nothing else is sent until it is proven. If the script ran on it and it was not, the rollout halts;
 //!   if nothing ran on it, another single host is next, while `max_errors` is not exceeded.
 //! * Then chunks of at most [`CHUNK`] hosts, never more than `max_unavailable` of a cluster between sent and proven;
-//!   those that ended without being known to run count on. A cluster gets its next chunk when half of its room is free,
-//!   or hosts would trickle out one a command.
+//!   those that ended without being known to run count on. A cluster gets its next hosts when half of its room or a
+//!   whole chunk is free, or they would trickle out one a command.
 //! * When more than `max_errors` hosts ended not proven, over the fleet and all its commands, nothing more is sent.
 //!   Hosts in flight are followed to their end all the same.
 //! * A host is sent to once. A command that SSM refused was not sent; one whose answer was lost was.
@@ -60,7 +60,7 @@ use seen::{Company, Phase, Record, Shown, Tracked, later};
 pub fn next(policy: &Policy, seen: &Seen, now: DateTime<Utc>) -> Vec<Step> {
     // Records first: a pass that dies between two steps leaves fewer hosts to ask again.
     let mut steps = seen.records();
-    steps.extend(seen.sends(policy));
+    steps.extend(seen.send(policy));
     steps.extend(seen.looks(policy, now));
     steps.extend(seen.samples(policy, now));
     if steps.is_empty() {
@@ -97,41 +97,41 @@ impl Room {
     fn free(&self) -> usize {
         let usable = self.limit.saturating_sub(self.down);
         let free = usable.saturating_sub(self.in_flight);
-        // Half a chunk is worth a command; so is whatever is left.
-        if self.in_flight == 0 || free >= usable.div_ceil(2) || free >= self.waiting { free } else { 0 }
+        let worth_a_command = CHUNK.min(usable.div_ceil(2)).min(self.waiting);
+        if self.in_flight == 0 || free >= worth_a_command { free } else { 0 }
     }
 }
 
 impl Seen {
-    fn sends(&self, policy: &Policy) -> Vec<Step> {
+    /// The next command. One at a time: what came of it may forbid the one after it.
+    fn send(&self, policy: &Policy) -> Option<Step> {
         let most = match self.hold(policy) {
-            None => usize::MAX,
+            None => CHUNK,
             Some(Hold::FirstHost) if !self.in_flight() => 1,
-            Some(Hold::FirstHost | Hold::Halted(_) | Hold::Superseded) => return Vec::new(),
+            Some(Hold::FirstHost | Hold::Halted(_) | Hold::Superseded) => return None,
         };
         let mut free: BTreeMap<&ClusterName, usize> =
             self.rooms(policy).into_iter().map(|(cluster, room)| (cluster, room.free())).collect();
-        let mut together = Vec::new();
-        let mut alone = Vec::new();
+        let mut hosts = Vec::new();
         for (tracked, company) in self.queue() {
-            if together.len() + alone.len() == most {
-                break;
-            }
-            match free.get_mut(&tracked.host.cluster) {
-                Some(free) if *free > 0 => *free -= 1,
-                _ => continue,
-            }
+            let Some(free) = free.get_mut(&tracked.host.cluster).filter(|free| **free > 0) else { continue };
             match company {
-                Company::Any => together.push(tracked.host.id.clone()),
-                Company::None => alone.push(tracked.host.id.clone()),
+                Company::None if hosts.is_empty() => {
+                    hosts.push(tracked.host.id.clone());
+                    break;
+                }
+                Company::None => {}
+                Company::Any => {
+                    *free -= 1;
+                    hosts.push(tracked.host.id.clone());
+                    if hosts.len() == most {
+                        break;
+                    }
+                }
             }
         }
-        let left = u32::try_from(self.errors()).map_or(0, |errors| policy.max_errors.saturating_sub(errors));
-        together
-            .chunks(CHUNK)
-            .chain(alone.chunks(1))
-            .map(|hosts| Step::Send { hosts: hosts.to_vec(), max_errors: left })
-            .collect()
+        let max_errors = policy.errors_left(self.errors());
+        (!hosts.is_empty()).then_some(Step::Send { hosts, max_errors })
     }
 
     /// The hosts that wait, in the order in which they are sent to.
@@ -218,7 +218,7 @@ impl Seen {
             }
         }
         let errors = self.errors();
-        if u32::try_from(errors).map_or(true, |errors| errors > policy.max_errors) {
+        if policy.is_exceeded(errors) {
             return Some(Hold::Halted(Halt::Errors { errors, max_errors: policy.max_errors }));
         }
         if let Some(refusal) = &self.refused {

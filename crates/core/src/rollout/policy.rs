@@ -1,9 +1,9 @@
 //! How carefully a fleet is restarted.
 
-use std::num::NonZeroU8;
 use std::time::Duration;
 
 use crate::host::FailedHosts;
+use crate::script;
 
 /// Most hosts of one `SendCommand` (`InstanceIds` takes no more, by SSM's service model).
 pub const CHUNK: usize = 50;
@@ -15,8 +15,8 @@ pub const ATTRIBUTES_PER_CALL: usize = 10;
 /// Most instances of one `DescribeContainerInstances`.
 pub const SAMPLES_PER_CALL: usize = 100;
 
-/// How much longer than the command itself its result may take to show: SSM's answers are eventually consistent, and
-/// an agent reports the end of a script with its next heartbeat.
+/// How much longer than SSM's own time-outs a result may take to show: `ListCommandInvocations` is eventually
+/// consistent, and an SSM agent may have to reconnect before it can report the end of a script.
 pub const COMMAND_SLACK: Duration = Duration::from_mins(1);
 
 /// How long a proven host may wait for its attribute. It is not about the host's safety: a host without the attribute
@@ -33,8 +33,8 @@ pub struct Policy {
     pub poll_interval: Duration,
     /// How far two samples of agentConnected=true have to be apart.
     pub settle_interval: Duration,
-    /// How long a command may take, from the send to its end on the slowest host: what `TimeoutSeconds` and the
-    /// document's own `timeoutSeconds` allow together.
+    /// How long hosts may take to start the script: `SendCommand`'s `TimeoutSeconds`. SSM gives a host up when this and
+    /// the script's own [`crate::script::TIMEOUT`] are over, so its result is awaited for both and [`COMMAND_SLACK`].
     pub command_timeout: Duration,
     /// How long an agent may take to be seen connected twice. Shorter than two settle intervals proves nobody.
     pub settle_timeout: Duration,
@@ -46,8 +46,8 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxUnavailable {
     Count(u32),
-    /// Of the cluster's registered container instances, rounded down.
-    Percent(NonZeroU8),
+    /// From 1 to 100, of the cluster's registered container instances; rounded down.
+    Percent(u8),
 }
 
 impl MaxUnavailable {
@@ -55,8 +55,25 @@ impl MaxUnavailable {
     pub fn of(self, registered: usize) -> usize {
         let limit = match self {
             Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
-            Self::Percent(percent) => registered.saturating_mul(usize::from(percent.get())) / 100,
+            Self::Percent(percent) => registered.saturating_mul(usize::from(percent)) / 100,
         };
         limit.max(1)
+    }
+}
+
+impl Policy {
+    /// How long after the send a host's result is awaited.
+    pub(super) fn result_timeout(&self) -> Duration {
+        self.command_timeout.saturating_add(script::TIMEOUT).saturating_add(COMMAND_SLACK)
+    }
+
+    /// Whether so many hosts that ended not proven are more than may be.
+    pub(super) fn is_exceeded(&self, errors: usize) -> bool {
+        u32::try_from(errors).map_or(true, |errors| errors > self.max_errors)
+    }
+
+    /// How many more hosts may end not proven.
+    pub(super) fn errors_left(&self, errors: usize) -> u32 {
+        u32::try_from(errors).map_or(0, |errors| self.max_errors.saturating_sub(errors))
     }
 }

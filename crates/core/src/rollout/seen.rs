@@ -10,7 +10,7 @@ use crate::host::{ClusterName, Host, HostId, Standing, Unreachable, Unsupported}
 use crate::invocation::{CommandState, NothingRan, Progress};
 use crate::rollout::event::{CommandId, Event, Invocation, Sample};
 use crate::rollout::outcome::{HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
-use crate::rollout::policy::{COMMAND_SLACK, Policy, RECORD_TIMEOUT};
+use crate::rollout::policy::{Policy, RECORD_TIMEOUT};
 use crate::script::{self, ScriptReport, VersionId};
 
 /// What the hosts are to load.
@@ -344,7 +344,7 @@ impl Tracked {
     pub(super) fn deadline(&self, policy: &Policy) -> Option<DateTime<Utc>> {
         match &self.phase {
             Phase::Sending { since } | Phase::Sent { since, .. } => {
-                Some(later(later(*since, policy.command_timeout), COMMAND_SLACK))
+                Some(later(*since, policy.result_timeout()))
             }
             Phase::Doubtful { since, .. } | Phase::Settling { since, .. } => {
                 Some(later(*since, policy.settle_timeout))
