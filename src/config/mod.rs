@@ -8,20 +8,28 @@
 
 pub(crate) mod clusters;
 pub(crate) mod env;
+pub(crate) mod load;
 pub(crate) mod names;
+pub(crate) mod problem;
 pub(crate) mod raw;
+mod rules;
 pub(crate) mod span;
+pub(crate) mod structure;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use regcred_core::agent::auth::AuthType;
 use regcred_core::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use regcred_core::rollout::MaxUnavailable;
 use regcred_core::server::Server;
 
 pub(crate) use self::clusters::ClusterPattern;
-pub(crate) use self::raw::Format;
 
 /// A valid configuration.
 #[derive(Clone, Debug)]
@@ -106,7 +114,7 @@ pub(crate) struct EcsConfig {
     pub(crate) bucket: String,
     /// Only characters that are plain text to every shell.
     pub(crate) key: String,
-    pub(crate) format: Format,
+    pub(crate) format: AuthType,
     /// In the order of the file; not empty, no two of the same server.
     pub(crate) registries: Vec<RegistryName>,
     pub(crate) kms_key: Option<String>,
@@ -128,14 +136,6 @@ pub(crate) struct Fleet {
     pub(crate) poll_interval: Duration,
     pub(crate) settle_interval: Duration,
     pub(crate) settle_timeout: Duration,
-    /// Whole seconds, at least 30: SSM's `TimeoutSeconds`.
+    /// Whole seconds, at least 30: SSM's `TimeoutSeconds`, within which a host has to begin.
     pub(crate) command_timeout: Duration,
-}
-
-/// How many hosts of any one cluster may be between restarted and proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MaxUnavailable {
-    Count(NonZeroU32),
-    /// Of the cluster's registered container instances, from 1 to 100; rounded down, at least one host.
-    Percent(u8),
 }

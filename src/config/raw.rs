@@ -2,19 +2,21 @@
 //!
 //! The doc comments are the reference that people read: `regcred schema` and docs/CONFIG.md are made of them. The
 //! defaults stand here and nowhere else. Nothing is judged here beyond its shape; that is [`super::rules`]' work.
+//! Unknown keys are refused by the schema made of these types, which [`super::structure`] holds the file against: serde
+//! would stop at the first one.
 //!
 //! This module must not hold a secret: there is no key for one.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The configuration of regcred: which credentials there are, and where they have to be.
 ///
 /// A secret is never a value in this file. A registry names the source from which its credential is read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 #[schemars(title = "regcred.yaml")]
 pub(crate) struct Config {
     /// Where regcred keeps what it has to remember: the fingerprint key, leases and records. Never a secret of a
@@ -35,7 +37,7 @@ pub(crate) struct Config {
 
 /// Where regcred keeps what it has to remember. The role of the hosts must not be able to read it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct State {
     /// The S3 bucket.
     pub(crate) bucket: String,
@@ -48,7 +50,7 @@ pub(crate) struct State {
 
 /// An account and a Region, and the role to use there.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Location {
     /// The AWS Region, such as `eu-west-1`.
     pub(crate) region: String,
@@ -63,7 +65,7 @@ pub(crate) struct Location {
 
 /// A registry: its server, where its credential comes from, and the secret that it is published as.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Registry {
     /// The server as images name it: `docker.io`, `ghcr.io`, `registry.example.com:5000`, or with a path.
     /// ECR is refused: ECS logs in there by itself.
@@ -93,7 +95,7 @@ pub(crate) enum Source {
 
 /// Two environment variables of regcred's own process. Here stand their names, never the values.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Env {
     /// The name of the variable that holds the username, such as `DOCKERHUB_USERNAME`.
     #[schemars(extend("pattern" = VARIABLE_PATTERN))]
@@ -105,7 +107,7 @@ pub(crate) struct Env {
 
 /// Either `path`, or `username` with `password_path`. A relative path starts at the folder of this file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct File {
     /// A file that holds JSON: `{"username":"…","password":"…"}`.
     pub(crate) path: Option<String>,
@@ -118,7 +120,7 @@ pub(crate) struct File {
 
 /// The file that `docker login` writes: `config.json` with `auths`, or the older `.dockercfg` without.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct DockerConfig {
     /// The file. The entry is found by the registry's `server`. A relative path starts at the folder of this file.
     pub(crate) path: String,
@@ -126,7 +128,7 @@ pub(crate) struct DockerConfig {
 
 /// A secret in AWS Secrets Manager, as `repositoryCredentials` of a task definition reads it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Secret {
     /// The name of the secret, such as `ecs/registry/dockerhub`; not its ARN.
     pub(crate) name: String,
@@ -148,7 +150,7 @@ pub(crate) struct Secret {
 
 /// An `ecs.config` object in S3. Only its two `ECS_ENGINE_AUTH_*` lines are regcred's; every other byte is kept.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct EcsConfig {
     /// The location of the bucket. May be left out when there is only one location.
     pub(crate) location: Option<String>,
@@ -170,7 +172,7 @@ pub(crate) struct EcsConfig {
 }
 
 /// The two forms of `ECS_ENGINE_AUTH_DATA` that the ECS agent reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// Username and password in base64, which no shell and no parser can misread.
@@ -182,7 +184,7 @@ pub(crate) enum Format {
 
 /// The hosts that have to load one `ecs.config`: the container instances of some clusters.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Fleet {
     /// The name of the `ecs.config` that these hosts read, a key of `ecs_configs`.
     pub(crate) ecs_config: String,
@@ -209,12 +211,13 @@ pub(crate) struct Fleet {
     #[serde(default = "default_settle_interval")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) settle_interval: String,
-    /// How long a host may take to show itself connected after its agent was restarted. Longer than
+    /// How long a host may take to show itself connected after its agent was restarted. At least twice
     /// `settle_interval`, up to 30m.
     #[serde(default = "default_settle_timeout")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) settle_timeout: String,
-    /// How long one command may take on a host, from being sent to its end. From 30s to 1h, in whole seconds.
+    /// How long a host may take to begin with a command, after which SSM gives it up. How long the script may then
+    /// run is written in the SSM document. From 30s to 1h, in whole seconds.
     #[serde(default = "default_command_timeout")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) command_timeout: String,
@@ -254,7 +257,7 @@ fn default_settle_timeout() -> String {
     "3m".to_owned()
 }
 
-/// The script waits two minutes for a restarted agent, and two more when it has to put the old file back.
+/// A host that is online begins within seconds; this leaves it time to come back from a reboot.
 fn default_command_timeout() -> String {
     "10m".to_owned()
 }

@@ -1,0 +1,213 @@
+//! Rules of `fleets`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use regcred_core::names::{EcsConfigName, FleetName, LocationName};
+use regcred_core::rollout::MaxUnavailable;
+
+use super::locations::are_one_place;
+use super::{Bounds, Rules, aws};
+use crate::config::problem::{End, KeyPath};
+use crate::config::{ClusterPattern, Config, Fleet, raw, span};
+
+const POLL_INTERVAL: Bounds = Bounds {
+    least: Duration::from_millis(100),
+    most: Duration::from_mins(1),
+    why: "asking more often is throttled by SSM, and asking more seldom leaves the next hosts waiting",
+};
+
+const SETTLE_INTERVAL: Bounds = Bounds {
+    least: Duration::from_millis(100),
+    most: Duration::from_mins(5),
+    why: "two samples side by side see the same connection, and two far apart hold up the hosts after it",
+};
+
+const SETTLE_TIMEOUT: Bounds = Bounds {
+    least: Duration::from_millis(200),
+    most: Duration::from_mins(30),
+    why: "an agent registers within a minute or two, and one that took half an hour is not well",
+};
+
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>, `TimeoutSeconds`, begins at
+/// 30. What counts is the time until a host begins; how long the script may then take is in the SSM document.
+const COMMAND_TIMEOUT: Bounds = Bounds {
+    least: Duration::from_secs(30),
+    most: Duration::from_hours(1),
+    why: "SSM takes no less than 30 seconds, and a host that did not begin within an hour is better left to the next pass",
+};
+
+impl Rules<'_, '_> {
+    pub(super) fn fleets(&mut self) -> BTreeMap<FleetName, Fleet> {
+        let raw = self.raw;
+        raw.fleets
+            .iter()
+            .filter_map(|(name, raw)| Some((FleetName::new(name), self.fleet(name, raw)?)))
+            .collect()
+    }
+
+    fn fleet(&mut self, name: &str, raw: &raw::Fleet) -> Option<Fleet> {
+        let path = KeyPath::top("fleets").key(name);
+        let raw::Fleet {
+            ecs_config,
+            location,
+            clusters,
+            max_unavailable,
+            max_errors,
+            document,
+            poll_interval,
+            settle_interval,
+            settle_timeout,
+            command_timeout,
+        } = raw;
+        let named = self.own_name(name, &path);
+        let declared: Vec<&str> = self.raw.ecs_configs.keys().map(String::as_str).collect();
+        let referred =
+            self.refer("`ecs.config`", "ecs_configs", ecs_config, &declared, &path.key("ecs_config"));
+        let location = match (location, self.raw.ecs_configs.get(ecs_config)) {
+            (Some(given), _) => self.location(Some(given), &path.key("location")),
+            // Where the `ecs.config` lacks its location, that is told there, once.
+            (None, Some(read)) => self.known_location(read.location.as_deref()),
+            (None, None) => None,
+        };
+        let clusters = self.clusters(clusters, &path.key("clusters"));
+        let max_unavailable = self.max_unavailable(max_unavailable, &path.key("max_unavailable"));
+        let documented =
+            self.hold(&path.key("document"), "this names no SSM document", aws::document(document));
+        let poll_interval = self.span(poll_interval, &path.key("poll_interval"), &POLL_INTERVAL);
+        let settle_interval = self.span(settle_interval, &path.key("settle_interval"), &SETTLE_INTERVAL);
+        let settle_timeout = self.span(settle_timeout, &path.key("settle_timeout"), &SETTLE_TIMEOUT);
+        let command_timeout = self.span(command_timeout, &path.key("command_timeout"), &COMMAND_TIMEOUT);
+        if let (Some(interval), Some(timeout)) = (settle_interval, settle_timeout)
+            && timeout < interval * 2
+        {
+            self.error(
+                &path.key("settle_timeout"),
+                "a host could never be proven in this time",
+                format_args!("it takes two samples that are {} apart", span::format(interval)),
+                "make `settle_timeout` several times as long as `settle_interval`, twice at least",
+            );
+        }
+        if command_timeout.is_some_and(|timeout| timeout.subsec_millis() != 0) {
+            self.error(
+                &path.key("command_timeout"),
+                "this is no whole number of seconds",
+                "SSM counts in seconds",
+                "write for example `10m`",
+            );
+        }
+        named.and(referred).and(documented)?;
+        Some(Fleet {
+            ecs_config: EcsConfigName::new(ecs_config),
+            location: location?,
+            clusters: clusters?,
+            max_unavailable: max_unavailable?,
+            max_errors: *max_errors,
+            document: document.clone(),
+            poll_interval: poll_interval?,
+            settle_interval: settle_interval?,
+            settle_timeout: settle_timeout?,
+            command_timeout: command_timeout?,
+        })
+    }
+
+    /// As [`Rules::location`], telling nothing.
+    fn known_location(&self, given: Option<&str>) -> Option<LocationName> {
+        let names = self.location_names();
+        let only = || (names.len() == 1).then(|| names[0]);
+        given.filter(|name| names.contains(name)).or_else(only).map(Into::into)
+    }
+
+    fn clusters(&mut self, raw: &[String], path: &KeyPath) -> Option<Vec<ClusterPattern>> {
+        if raw.is_empty() {
+            self.error(
+                path,
+                "no cluster is listed",
+                "a fleet without one has no hosts",
+                "list names of clusters; `*` and `?` stand for other characters",
+            );
+            return None;
+        }
+        let mut patterns: Vec<ClusterPattern> = Vec::new();
+        for (index, text) in raw.iter().enumerate() {
+            match ClusterPattern::parse(text) {
+                Ok(pattern) => {
+                    if patterns.contains(&pattern) {
+                        self.findings.warning(
+                            &path.index(index),
+                            End::Value,
+                            format!("`{pattern}` is listed twice"),
+                            "once is enough",
+                            "remove one of the two",
+                        );
+                    }
+                    patterns.push(pattern);
+                }
+                Err(why) => self.error(
+                    &path.index(index),
+                    "this can be no name of a cluster",
+                    why,
+                    "write the name and not the ARN; `*` and `?` stand for other characters",
+                ),
+            }
+        }
+        (patterns.len() == raw.len()).then_some(patterns)
+    }
+
+    fn max_unavailable(&mut self, text: &str, path: &KeyPath) -> Option<MaxUnavailable> {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let limit = match text.strip_suffix('%') {
+            Some(number) if digits(number) => {
+                number.parse().ok().filter(|percent| (1..=100).contains(percent)).map(MaxUnavailable::Percent)
+            }
+            None if digits(text) => text.parse().ok().filter(|count| *count > 0).map(MaxUnavailable::Count),
+            Some(_) | None => None,
+        };
+        if limit.is_none() {
+            self.error(
+                path,
+                "this is no limit",
+                "it is a count of at least 1, or a percentage from 1% to 100% of a cluster's hosts; with 0 no host \
+                 could ever be restarted",
+                "write for example `10%` or `2`",
+            );
+        }
+        limit
+    }
+
+    /// A host obeys the limits of one fleet and reads one `ecs.config`.
+    pub(super) fn clusters_are_in_one_fleet(&mut self, config: &Config) {
+        let all: Vec<_> = config
+            .fleets
+            .iter()
+            .flat_map(|(name, fleet)| {
+                fleet.clusters.iter().enumerate().map(move |(i, pattern)| (name, fleet, i, pattern))
+            })
+            .collect();
+        for (n, (name, fleet, index, pattern)) in all.iter().enumerate() {
+            let place = config.locations.get(&fleet.location);
+            let twin = all[..n].iter().find(|(other_name, other, _, other_pattern)| {
+                let same_place = fleet.location == other.location
+                    || place
+                        .zip(config.locations.get(&other.location))
+                        .is_some_and(|(a, b)| are_one_place(a, b));
+                name != other_name && same_place && pattern.intersects(other_pattern)
+            });
+            let Some((other_name, _, _, other_pattern)) = twin else { continue };
+            let what = match (pattern.as_exact(), other_pattern.as_exact()) {
+                (Some(cluster), _) | (None, Some(cluster)) => {
+                    format!("cluster `{cluster}` is in fleet `{other_name}` too")
+                }
+                (None, None) => format!(
+                    "`{pattern}`, and `{other_pattern}` of fleet `{other_name}`, can mean one cluster"
+                ),
+            };
+            self.error(
+                &KeyPath::top("fleets").key(name.as_str()).key("clusters").index(*index),
+                what,
+                "its hosts would be restarted for both in turn, and the limits of neither would hold",
+                "let each cluster be meant by one fleet only",
+            );
+        }
+    }
+}
