@@ -43,7 +43,7 @@ impl Seen {
             PullAuth::Login(login) => Self {
                 anonymous: false,
                 username: Some(login.username.clone()),
-                password_sha256: Some(sha256(login.secret.expose())),
+                password_sha256: Some(sha256(login.password.expose())),
             },
             PullAuth::Token { .. } => panic!("no case has a token"),
         }

@@ -110,17 +110,17 @@ impl EffectiveAuth {
     }
 }
 
-/// A username and a secret as the agent has them: either may be empty, and hold what no [`Credential`] may.
+/// A username and a password as the agent has them: either may be empty, and hold what no [`Credential`] may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub username: String,
-    pub secret: Secret,
+    pub password: Secret,
 }
 
 impl Login {
     /// Whether it is this credential and no other.
     pub fn is(&self, credential: &Credential) -> bool {
-        self.username == credential.username() && self.secret == *credential.secret()
+        self.username == credential.username() && self.password == *credential.secret()
     }
 }
 
@@ -138,7 +138,7 @@ pub enum PullAuth {
 
 impl PullAuth {
     fn from_login(login: Login) -> Self {
-        if login.username.is_empty() && login.secret.is_empty() {
+        if login.username.is_empty() && login.password.is_empty() {
             Self::Anonymous
         } else {
             Self::Login(login)
@@ -334,12 +334,12 @@ fn read_entry(auth_type: AuthType, key: String, value: Value<'_>) -> Result<Entr
     let (reading, server_address) = match auth_type {
         AuthType::Docker => {
             // All the strings of docker's registry.AuthConfig: each that is no string spoils the whole.
-            let (username, secret) = (field("username")?.expose().to_owned(), field("password")?);
+            let (username, password) = (field("username")?.expose().to_owned(), field("password")?);
             let (identity, registry) = (field("identitytoken")?, field("registrytoken")?);
             let (server_address, _, _) = (field("serveraddress")?, field("auth")?, field("email")?);
             let token = if registry.is_empty() { identity } else { registry };
             let auth = if token.is_empty() {
-                PullAuth::from_login(Login { username, secret })
+                PullAuth::from_login(Login { username, password })
             } else {
                 PullAuth::Token { username, token }
             };
@@ -362,7 +362,7 @@ fn read_auth_field(auth: &Secret) -> Reading {
     };
     Reading::Used(PullAuth::from_login(Login {
         username: replace_invalid(&decoded[..colon]),
-        secret: Secret::new(replace_invalid(&decoded[colon + 1..])),
+        password: Secret::new(replace_invalid(&decoded[colon + 1..])),
     }))
 }
 

@@ -149,17 +149,18 @@ impl Environment {
         faults
     }
 
-    /// Whether both hold the same variables with the same values, wherever they stand, the ones in `except` aside.
-    pub fn is_same_except(&self, other: &Self, except: &[&str]) -> bool {
-        let rest = |environment: &Self| -> Vec<(String, Secret)> {
-            environment
-                .variables
-                .iter()
-                .filter(|(name, _)| !except.contains(&name.as_str()))
-                .map(|(name, variable)| (name.clone(), variable.value.clone()))
-                .collect()
-        };
-        rest(self) == rest(other)
+    /// The variables but those of these names.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let mut rest = self.clone();
+        rest.variables.retain(|name, _| !names.contains(&name.as_str()));
+        rest
+    }
+
+    /// Whether both hold the same variables with the same values, wherever they stand.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.variables.len() == other.variables.len()
+            && self.variables.iter().all(|(name, variable)| other.get(name) == Some(&variable.value))
     }
 }
 

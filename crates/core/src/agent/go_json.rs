@@ -80,6 +80,13 @@ pub(crate) fn string_field(members: &Members<'_>, field: &str) -> Result<Option<
     Ok(found)
 }
 
+/// The same for a field that is a pointer to a string, which `null` takes away again.
+pub(crate) fn pointer_field(members: &Members<'_>, field: &str) -> Result<Option<Secret>, NotAString> {
+    let last = members.iter().rfind(|(name, _)| is_folded_name(name, field));
+    let found = string_field(members, field)?;
+    Ok(found.filter(|_| last.is_some_and(|(_, value)| !value.is_null())))
+}
+
 /// Whether Go takes `name` for the ASCII field `field`: `foldName` in Go's `encoding/json/fold.go`, simple Unicode case
 /// folding, which maps two characters outside of ASCII to letters of it.
 fn is_folded_name(name: &str, field: &str) -> bool {
@@ -390,6 +397,14 @@ mod tests {
         assert_eq!(field(r#"{"auths":"a"}"#, "auth"), Ok(None));
         assert_eq!(field(r#"{"auth":1,"auth":"a"}"#, "auth"), Err(NotAString));
         assert_eq!(field(r#"{"auth":null}"#, "auth"), Ok(None));
+    }
+
+    #[test]
+    fn null_takes_a_pointer_away_again() {
+        let field = |text: &str| pointer_field(&parse(text).and_then(Value::members).unwrap(), "a");
+        assert_eq!(field(r#"{"a":"x","A":null}"#), Ok(None));
+        assert_eq!(field(r#"{"a":null,"A":"x"}"#), Ok(Some("x".into())));
+        assert_eq!(field(r#"{"a":1,"A":null}"#), Err(NotAString));
     }
 
     #[test]

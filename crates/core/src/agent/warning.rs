@@ -94,8 +94,8 @@ fn entry_warning(entry: &Entry) -> Option<Warning> {
     }
     match auth {
         PullAuth::Anonymous => Some(Warning::NoLogin { key }),
-        PullAuth::Login(Login { username, secret })
-            if username.contains(['\r', '\n']) || secret.expose().contains(['\r', '\n']) =>
+        PullAuth::Login(Login { username, password })
+            if username.contains(['\r', '\n']) || password.expose().contains(['\r', '\n']) =>
         {
             Some(Warning::LineBreak { key })
         }

@@ -1,0 +1,99 @@
+//! Why an ecs.config is not edited.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::Unreadable;
+use crate::agent::auth::printable_key;
+use crate::agent::{AuthType, StartFault};
+use crate::formats::auth_data;
+use crate::names::EcsConfigName;
+use crate::server::Server;
+
+/// Why a file stays as it is, although it is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error("the file cannot be read as it is meant: {0}")]
+    Unreadable(#[from] Unreadable),
+    #[error("no agent starts with the file: {0}")]
+    NoStart(StartFault),
+    #[error(transparent)]
+    Data(#[from] auth_data::Refusal),
+    #[error(
+        "the entry `{}`, which no registry of the configuration owns, cannot be kept: {why}",
+        printable_key(key)
+    )]
+    Foreign { key: String, why: Unconvertible },
+    #[error("the agent's rules, asked about the edited file, do not give {0}")]
+    NotReadBack(ReadBack),
+}
+
+/// Why an entry cannot be written in the other type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unconvertible {
+    #[error("its username has a ':', where type `dockercfg` ends it")]
+    ColonInUsername,
+    #[error("it holds a token, for which type `dockercfg` has no place")]
+    Token,
+}
+
+/// What an edited file would have got wrong: a flaw of regcred, found before anything was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    OtherVariables,
+    AuthType(AuthType),
+    Server(Server),
+    Foreign { key: String },
+}
+
+impl fmt::Display for ReadBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherVariables => f.write_str("the other variables as they were"),
+            Self::AuthType(auth_type) => write!(f, "the type `{auth_type}`"),
+            Self::Server(server) => write!(f, "`{server}` its credential"),
+            Self::Foreign { key } => write!(f, "images of `{}` what they got before", printable_key(key)),
+        }
+    }
+}
+
+impl Refusal {
+    /// The registry without which the others could be published: holding it back makes the edit possible.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Data(auth_data::Refusal::ColonInUsername { server }) => Some(server),
+            Self::Unreadable(_)
+            | Self::NoStart(_)
+            | Self::Data(_)
+            | Self::Foreign { .. }
+            | Self::NotReadBack(_) => None,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn remedy(&self, ecs_config: &EcsConfigName) -> String {
+        match self {
+            Self::Unreadable(Unreadable::NotText | Unreadable::ByteOrderMark) => {
+                "store the file as UTF-8 text without a byte order mark".to_owned()
+            }
+            Self::Unreadable(Unreadable::CarriageReturn { .. }) => {
+                "store the file with line ends of LF or CRLF".to_owned()
+            }
+            Self::Unreadable(Unreadable::Nul { line }) => {
+                format!("remove the NUL from line {line} of the file")
+            }
+            Self::NoStart(StartFault::TooLong { line, .. }) => format!("shorten line {line} of the file"),
+            Self::NoStart(StartFault::Nul { line }) => format!("remove the NUL from line {line} of the file"),
+            Self::NoStart(StartFault::NoName { line }) => {
+                format!("write a name before the '=' of line {line} of the file, or remove the line")
+            }
+            Self::NoStart(StartFault::TooMuch { .. }) => "shorten the file".to_owned(),
+            Self::Data(refusal) => refusal.remedy(),
+            Self::Foreign { .. } => format!(
+                "remove the entry from the file, set `prune: true` for ecs_configs.{ecs_config}, or keep its old format"
+            ),
+            Self::NotReadBack(_) => "report this as a bug of regcred; nothing was written".to_owned(),
+        }
+    }
+}
