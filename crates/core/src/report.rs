@@ -4,6 +4,346 @@
 
 use serde::Serialize;
 
+use crate::fingerprint::Revision;
+use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use crate::plan::{HeldEntry, Hold, ObjectStep, Plan, RegistryPlan, SecretStep};
+use crate::rollout::{Ending, HostOutcome, HostReport};
+
+/// The version of the serialised form.
+pub const VERSION: u32 = 1;
+
+/// Everything that one pass did.
+#[must_use = "a report that nobody reads is a failure that nobody sees"]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub version: u32,
+    pub registries: Vec<RegistryPlan>,
+    pub secrets: Vec<SecretReport>,
+    pub objects: Vec<ObjectReport>,
+    pub fleets: Vec<FleetReport>,
+    pub revocation: Revocation,
+    pub verdict: Verdict,
+}
+
+/// What became of one secret or object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It held what it should; nothing was written.
+    Unchanged,
+    /// It was not there, and was made.
+    Created,
+    /// It holds what it should now.
+    Replaced,
+    /// Another writer came first; the next pass decides again.
+    Superseded,
+    /// What is published stays.
+    Held {
+        why: Hold,
+    },
+    Failed {
+        failure: Failure,
+    },
+}
+
+impl Outcome {
+    /// Whether it holds what it should.
+    pub fn is_right(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::Created | Self::Replaced => true,
+            Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
+        }
+    }
+
+    /// Whether something was written.
+    pub fn is_write(&self) -> bool {
+        match self {
+            Self::Created | Self::Replaced => true,
+            Self::Unchanged | Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SecretReport {
+    pub location: LocationName,
+    pub name: String,
+    pub registry: RegistryName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ObjectReport {
+    pub ecs_config: EcsConfigName,
+    pub location: LocationName,
+    pub bucket: String,
+    pub key: String,
+    /// What hosts have to load of it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// The version id of the object now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_version: Option<String>,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pruned: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FleetReport {
+    pub fleet: FleetName,
+    pub location: LocationName,
+    #[serde(flatten)]
+    pub outcome: FleetOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum FleetOutcome {
+    /// Every host of it was proven before.
+    Current {
+        revision: Revision,
+    },
+    /// Hosts were to be restarted, and this is how each ended.
+    RolledOut {
+        revision: Revision,
+        #[serde(flatten)]
+        ending: Ending,
+        hosts: Vec<HostReport>,
+        /// Calls that failed on the way.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        failures: Vec<Failure>,
+    },
+    /// What it depends on failed; no host was touched.
+    Held {
+        why: Hold,
+    },
+    Failed {
+        failure: Failure,
+    },
+}
+
+/// Whether the credentials that were published before may be revoked at the registry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Revocation {
+    /// Every secret, object and host that counts is known to hold what is published now.
+    pub safe: bool,
+    /// Hosts that surely hold an older credential, or none.
+    pub old: usize,
+    /// Hosts of which it is not known.
+    pub unknown: usize,
+    /// Secrets, objects and fleets that could not be brought up to date or looked at.
+    pub places: usize,
+}
+
+/// How many hosts of a list ended in each of the ways that a reader counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HostCounts {
+    pub current: usize,
+    pub proven: usize,
+    pub restarted: usize,
+    pub unproven: usize,
+    pub restored: usize,
+    pub failed: usize,
+    pub failed_before: usize,
+    pub refused: usize,
+    pub unreachable: usize,
+    pub unsupported: usize,
+    pub superseded: usize,
+    pub waiting: usize,
+    pub gone: usize,
+}
+
+impl HostCounts {
+    pub fn of<'a>(hosts: impl IntoIterator<Item = &'a HostReport>) -> Self {
+        let mut counts = Self::default();
+        for host in hosts {
+            let count = match &host.outcome {
+                HostOutcome::Current => &mut counts.current,
+                HostOutcome::Proven { restarted } => {
+                    counts.restarted += usize::from(*restarted);
+                    &mut counts.proven
+                }
+                HostOutcome::Unproven { .. } => &mut counts.unproven,
+                HostOutcome::Restored { .. } => &mut counts.restored,
+                HostOutcome::Refused { .. } => &mut counts.refused,
+                HostOutcome::Failed { .. } => &mut counts.failed,
+                HostOutcome::Unsupported { .. } => &mut counts.unsupported,
+                HostOutcome::Unreachable { .. } => &mut counts.unreachable,
+                HostOutcome::FailedBefore { .. } => &mut counts.failed_before,
+                HostOutcome::Superseded => &mut counts.superseded,
+                HostOutcome::Waiting => &mut counts.waiting,
+                HostOutcome::Gone => &mut counts.gone,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    /// Hosts that surely hold an older credential, or none: they were put back, or never touched.
+    pub fn old(&self) -> usize {
+        self.restored + self.refused + self.failed_before + self.waiting
+    }
+
+    /// Hosts of which it is not known what they hold.
+    pub fn unknown(&self) -> usize {
+        self.unproven + self.failed + self.unreachable + self.superseded
+    }
+}
+
+impl Report {
+    /// Adds up what a pass did.
+    pub fn new(
+        registries: Vec<RegistryPlan>,
+        secrets: Vec<SecretReport>,
+        objects: Vec<ObjectReport>,
+        fleets: Vec<FleetReport>,
+    ) -> Self {
+        let counts = HostCounts::of(fleets.iter().flat_map(FleetReport::hosts));
+        let places = secrets.iter().filter(|each| !each.outcome.is_right()).count()
+            + objects.iter().filter(|each| !each.is_right()).count()
+            + fleets.iter().filter(|each| !each.was_seen()).count();
+        let (old, unknown) = (counts.old(), counts.unknown());
+        let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
+        let unread = registries.iter().any(RegistryPlan::is_unreadable);
+        let stores = if unread || places > 0 { Verdict::Partial } else { Verdict::Converged };
+        let verdict = fleets.iter().map(FleetReport::verdict).fold(stores, Verdict::worse);
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
+    }
+
+    /// Whether the pass wrote no secret and no object, and restarted nobody.
+    pub fn is_idle(&self) -> bool {
+        !self.secrets.iter().any(|each| each.outcome.is_write())
+            && !self.objects.iter().any(|each| each.outcome.is_write())
+            && self.fleets.iter().flat_map(FleetReport::hosts).all(|host| match host.outcome {
+                HostOutcome::Current
+                | HostOutcome::Proven { restarted: false }
+                | HostOutcome::Unsupported { .. }
+                | HostOutcome::Unreachable { .. }
+                | HostOutcome::FailedBefore { .. }
+                | HostOutcome::Waiting
+                | HostOutcome::Gone => true,
+                HostOutcome::Proven { restarted: true }
+                | HostOutcome::Unproven { .. }
+                | HostOutcome::Restored { .. }
+                | HostOutcome::Refused { .. }
+                | HostOutcome::Failed { .. }
+                | HostOutcome::Superseded => false,
+            })
+    }
+}
+
+impl ObjectReport {
+    /// Whether it gives every one of its registries the credential that was read.
+    pub fn is_right(&self) -> bool {
+        self.outcome.is_right() && self.held.iter().all(|entry| entry.why == Hold::OutOfScope)
+    }
+}
+
+impl FleetReport {
+    pub fn hosts(&self) -> &[HostReport] {
+        match &self.outcome {
+            FleetOutcome::RolledOut { hosts, .. } => hosts,
+            FleetOutcome::Current { .. } | FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => &[],
+        }
+    }
+
+    fn was_seen(&self) -> bool {
+        match self.outcome {
+            FleetOutcome::RolledOut { .. } | FleetOutcome::Current { .. } => true,
+            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => false,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match &self.outcome {
+            FleetOutcome::Current { .. } => Verdict::Converged,
+            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => Verdict::Partial,
+            FleetOutcome::RolledOut { ending, .. } => match ending {
+                Ending::Converged => Verdict::Converged,
+                Ending::PartlyReached | Ending::Superseded => Verdict::Partial,
+                Ending::Halted { .. } => Verdict::Halted,
+            },
+        }
+    }
+}
+
+/// What holds what now, as `status` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    pub version: u32,
+    pub registries: Vec<RegistryPlan>,
+    pub secrets: Vec<SecretStep>,
+    pub objects: Vec<ObjectStep>,
+    pub fleets: Vec<FleetStatus>,
+    pub revocation: Revocation,
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FleetStatus {
+    pub fleet: FleetName,
+    pub location: LocationName,
+    #[serde(flatten)]
+    pub sight: FleetSight,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "sight", rename_all = "snake_case")]
+pub enum FleetSight {
+    /// Every host of it, as it stands to what is published now; one that has to be restarted is `waiting`.
+    Seen {
+        revision: Revision,
+        hosts: Vec<HostReport>,
+    },
+    /// There is no readable ecs.config that its hosts could be held against.
+    NoObject,
+    Failed {
+        failure: Failure,
+    },
+}
+
+impl FleetStatus {
+    pub fn hosts(&self) -> &[HostReport] {
+        match &self.sight {
+            FleetSight::Seen { hosts, .. } => hosts,
+            FleetSight::NoObject | FleetSight::Failed { .. } => &[],
+        }
+    }
+}
+
+impl Status {
+    /// Adds up what was seen. `plan` is what a pass would store now.
+    pub fn new(
+        registries: Vec<RegistryPlan>,
+        secrets: Vec<SecretStep>,
+        objects: Vec<ObjectStep>,
+        fleets: Vec<FleetStatus>,
+    ) -> Self {
+        let stores = Plan::new(registries, secrets, objects, Vec::new());
+        let stale = stores.stale_places();
+        let unseen = fleets.iter().filter(|each| !matches!(each.sight, FleetSight::Seen { .. })).count();
+        let counts = HostCounts::of(fleets.iter().flat_map(FleetStatus::hosts));
+        let (old, unknown, places) = (counts.old(), counts.unknown(), stale + unseen);
+        let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
+        let hosts = if old + unknown == 0 { Verdict::Converged } else { Verdict::Drift };
+        let fleets_failed = fleets.iter().any(|each| matches!(each.sight, FleetSight::Failed { .. }));
+        let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
+        let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
+        let verdict = stores.verdict().worse(hosts).worse(failed).worse(drift);
+        let Plan { version: _, registries, secrets, objects, fleets: _, estimate: _ } = stores;
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
+    }
+}
+
 /// What went wrong with one item, as the three lines that a person sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::host::FailedHosts;
 use crate::script;
 
@@ -43,7 +45,8 @@ pub struct Policy {
 }
 
 /// How many hosts of one cluster may be unproven at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MaxUnavailable {
     Count(u32),
     /// From 1 to 100, of the cluster's registered container instances; rounded down.
