@@ -1,0 +1,184 @@
+//! The one endpoint: connections in, answers out.
+
+mod call;
+mod cloud;
+mod control;
+mod json;
+mod silence;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use chrono::Utc;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+
+use crate::call_log::CallLog;
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::identity::Identity;
+use crate::options::{KeySeed, Options};
+use crate::services::Regions;
+use crate::services::kms::Kms;
+use crate::services::s3::S3;
+use silence::{Dropped, Held};
+
+/// A running sandbox. It ends when it is stopped or dropped.
+pub struct Sandbox {
+    address: SocketAddr,
+    #[expect(dead_code, reason = "what a sandbox is asked in process comes with its control surface")]
+    shared: Arc<Shared>,
+    /// Its own, so that a sandbox can be started from a plain test as well as from async code.
+    runtime: Option<Runtime>,
+}
+
+/// What all connections share. Each lock is held for one step of one call, and never two of them where a host may be asked.
+pub(crate) struct Shared {
+    endpoint: String,
+    clock: Clock,
+    identity: Mutex<Identity>,
+    faults: Mutex<Faults>,
+    log: Mutex<CallLog>,
+    kms: Mutex<Kms>,
+    regions: Mutex<Regions>,
+    s3: Mutex<S3>,
+    held: Held,
+}
+
+/// The largest body that is read: an ecs.config is a thousand times smaller.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+impl Sandbox {
+    /// Serves an endpoint on 127.0.0.1 until it is stopped.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("regcred-sandbox")
+            .enable_all()
+            .build()?;
+        let shared = Arc::new(Shared::new(options, address)?);
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let _cloud = cloud::CloudOf::new(&shared);
+        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, runtime: Some(runtime) })
+    }
+
+    /// What `AWS_ENDPOINT_URL` is to be set to.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends it: connections are cut, scripts that run are killed.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Without waiting, so that it may be done from async code too.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl Shared {
+    fn new(options: Options, address: SocketAddr) -> io::Result<Self> {
+        let Options {
+            port: _,
+            default_account,
+            call_log,
+            buckets,
+            clusters: _,
+            hosts: _,
+            documents: _,
+            keys,
+            roles,
+            host_statements,
+        } = options;
+        let shared = Self {
+            endpoint: format!("http://{address}"),
+            clock: Clock::default(),
+            identity: Mutex::new(Identity::new(default_account, roles, host_statements)),
+            faults: Mutex::default(),
+            log: Mutex::new(CallLog::open(call_log.as_deref())?),
+            kms: Mutex::default(),
+            regions: Mutex::default(),
+            s3: Mutex::default(),
+            held: Held::default(),
+        };
+        for KeySeed { alias, account, region, enabled } in keys {
+            lock(&shared.kms).at(&account, &region).set(&alias, enabled);
+        }
+        for bucket in buckets {
+            lock(&shared.s3).seed(bucket, Utc::now());
+        }
+        Ok(shared)
+    }
+}
+
+/// A panic in one call is that call's; the state of the others is still what it was between two steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, Arc::clone(&shared)));
+            }
+            // Out of file descriptors, or the peer was gone already: the next one may be had.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    // Small answers to small requests: waiting for more to send costs 40 ms each.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move { respond(&shared, request).await }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    // An error is a connection that the client closed, or that a fault dropped.
+    drop(served);
+}
+
+async fn respond(
+    shared: &Arc<Shared>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Full<Bytes>>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
+        return Err(Dropped);
+    };
+    let body = body.to_bytes();
+    match parts.uri.path().strip_prefix("/_sandbox/").map(str::to_owned) {
+        Some(tail) => Ok(control::answer(shared, &tail, &parts, &body)),
+        None => call::answer(shared, &parts, body).await,
+    }
+}
