@@ -1,14 +1,26 @@
 //! The `regcred` binary: parse, run, exit code, nothing else.
 
-#[expect(dead_code, unused_imports, reason = "the pass that calls these comes next")]
+mod apply;
 mod aws;
-#[expect(dead_code, reason = "the commands come next")]
 mod cli;
-#[expect(dead_code, reason = "the commands that read the configuration come next")]
 mod config;
-#[expect(dead_code, reason = "the pass that reads it comes next")]
+mod fleet;
+mod observe;
+mod progress;
+mod reconcile;
+mod scope;
+mod sources;
 mod state;
-#[expect(dead_code, unused_imports, reason = "the pass that calls these comes next")]
 mod targets;
+mod telemetry;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    telemetry::start();
+    ExitCode::from(cli::run(arguments).await.exit_code())
+}

@@ -9,8 +9,6 @@ use super::{AwsError, Place};
 
 /// The most of one DescribeContainerInstances.
 const DESCRIBE: usize = 100;
-/// The most attributes of one PutAttributes, each with a target of its own.
-const PUT: usize = 10;
 /// Reads of a cluster's pages in flight: reads are 20 a second for the whole account (ECS API throttling quotas).
 const SIDE_BY_SIDE: usize = 4;
 
@@ -34,7 +32,6 @@ pub(crate) struct Instance {
 /// What is to be recorded on one container instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Recording {
-    pub cluster: String,
     pub instance_arn: String,
     pub attribute: &'static str,
     pub value: String,
@@ -120,34 +117,9 @@ impl Ecs {
         Ok(instances)
     }
 
-    /// Puts attributes, all of one cluster a call and ten at most. A call that is refused is taken apart, one
-    /// attribute a call, so that one instance that is gone does not keep the others from being recorded. Returns what
-    /// could not be recorded, and why.
-    pub(crate) async fn record(&self, recordings: &[Recording]) -> Vec<(Recording, AwsError)> {
-        let mut lost = Vec::new();
-        let mut rest = recordings;
-        while let Some(first) = rest.first() {
-            let same = rest.iter().take(PUT).take_while(|each| each.cluster == first.cluster).count();
-            let (chunk, after) = rest.split_at(same);
-            rest = after;
-            match self.put(chunk).await {
-                Ok(()) => {}
-                Err(error) if chunk.len() == 1 => lost.push((chunk[0].clone(), error)),
-                Err(_) => {
-                    for one in chunk {
-                        if let Err(error) = self.put(std::slice::from_ref(one)).await {
-                            lost.push((one.clone(), error));
-                        }
-                    }
-                }
-            }
-        }
-        lost
-    }
-
-    async fn put(&self, chunk: &[Recording]) -> Result<(), AwsError> {
-        let Some(first) = chunk.first() else { return Ok(()) };
-        let attributes = chunk
+    /// Puts at most ten attributes in one call, each on an instance of its own. Nothing is recorded if it fails.
+    pub(crate) async fn record(&self, cluster: &str, recordings: &[Recording]) -> Result<(), AwsError> {
+        let attributes = recordings
             .iter()
             .map(|recording| {
                 Attribute::builder()
@@ -159,11 +131,11 @@ impl Ecs {
                     .expect("the name, the one required member, is set")
             })
             .collect();
-        let call = self.client.put_attributes().cluster(&first.cluster).set_attributes(Some(attributes));
+        let call = self.client.put_attributes().cluster(cluster).set_attributes(Some(attributes));
         call.send()
             .await
             .map(|_| ())
-            .map_err(|error| AwsError::of("ecs:PutAttributes", &first.instance_arn, &self.place.text, &error))
+            .map_err(|error| AwsError::of("ecs:PutAttributes", cluster, &self.place.text, &error))
     }
 }
 

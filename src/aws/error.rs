@@ -65,16 +65,10 @@ impl AwsError {
         let code = error.code().map(str::to_owned);
         let kind = match error {
             SdkError::ConstructionFailure(_) => AwsErrorKind::NotSent,
-            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => AwsErrorKind::NoAnswer,
-            SdkError::DispatchFailure(failure) if lacks_credentials(error) || failure.is_user() => {
-                if lacks_credentials(error) {
-                    AwsErrorKind::NoCredentials
-                } else {
-                    AwsErrorKind::NotSent
-                }
-            }
-            SdkError::DispatchFailure(_) => AwsErrorKind::NoAnswer,
+            SdkError::DispatchFailure(_) if lacks_credentials(error) => AwsErrorKind::NoCredentials,
+            SdkError::DispatchFailure(failure) if failure.is_user() => AwsErrorKind::NotSent,
             SdkError::ServiceError(_) => kind_of(code.as_deref(), status),
+            // The enum is open: what the SDK may add is no proof that nothing was done either.
             _ => AwsErrorKind::NoAnswer,
         };
         let said = match kind {

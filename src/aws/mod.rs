@@ -22,11 +22,11 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use regcred_core::names::LocationName;
 
-pub(crate) use ecs::{Ecs, Instance, Recording};
+pub(crate) use ecs::{Ecs, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
-pub(crate) use s3::{ObjectContent, ObjectRead, S3};
+pub(crate) use s3::{ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
-pub(crate) use ssm::{Invocation, SendOutcome, SentCommand, Ssm};
+pub(crate) use ssm::{SendOutcome, SentCommand, Ssm};
 
 use crate::config::{self, env};
 
@@ -101,11 +101,11 @@ const POOL_IDLE: Duration = Duration::from_secs(15);
 /// No call of regcred's moves more than a few hundred kilobytes.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Five attempts with back-off fit in.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Credentials are renewed this long before they expire, so that none expires inside a call.
-const CREDENTIAL_BUFFER: Duration = Duration::from_secs(60);
+const CREDENTIAL_BUFFER: Duration = Duration::from_mins(1);
 /// The shortest that STS gives; a pass that takes longer gets new ones.
-const ROLE_SESSION: Duration = Duration::from_secs(15 * 60);
+const ROLE_SESSION: Duration = Duration::from_mins(15);
 
 async fn base_config(roles: usize) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager as sdk;
 use regcred_core::secret::Secret;
+use sdk::operation::describe_secret::DescribeSecretError;
 use sdk::types::Tag;
 
 use super::{AwsError, Place};
@@ -209,11 +210,6 @@ impl SecretsManager {
     }
 }
 
-fn is_not_found<R>(
-    error: &aws_smithy_runtime_api::client::result::SdkError<
-        sdk::operation::describe_secret::DescribeSecretError,
-        R,
-    >,
-) -> bool {
-    error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception())
+fn is_not_found<R>(error: &aws_smithy_runtime_api::client::result::SdkError<DescribeSecretError, R>) -> bool {
+    error.as_service_error().is_some_and(DescribeSecretError::is_resource_not_found_exception)
 }

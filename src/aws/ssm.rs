@@ -3,6 +3,8 @@
 //! SendCommand has no client token, so it is retried on a throttle alone, when SSM surely did nothing. After a
 //! time-out, a 5xx or a lost answer nobody knows whether hosts are at work: that is [`SendOutcome::Unknown`].
 
+use std::collections::HashMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_ssm as sdk;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
@@ -10,7 +12,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
 use aws_smithy_types::retry::ErrorKind;
-use sdk::types::{InstanceInformationStringFilter, PingStatus};
+use sdk::types::InstanceInformationStringFilter;
 
 use super::{AwsError, AwsErrorKind, Place};
 
@@ -36,7 +38,7 @@ pub(crate) struct SentCommand<'a> {
     /// How long hosts may take to begin: SSM gives up on those that did not.
     pub timeout_seconds: i32,
     /// SSM's own fence, second to ours.
-    pub max_errors: usize,
+    pub max_errors: u32,
 }
 
 /// What is known after SendCommand.
@@ -58,6 +60,7 @@ pub(crate) struct Invocation {
     pub status: String,
     pub status_details: String,
     pub output: String,
+    pub exit_code: Option<i32>,
 }
 
 impl Ssm {
@@ -71,9 +74,9 @@ impl Ssm {
         }
     }
 
-    /// Which of `ids` SSM can reach now; the others are offline, or no managed nodes at all.
-    pub(crate) async fn online(&self, ids: &[String]) -> Result<Vec<String>, AwsError> {
-        let mut online = Vec::new();
+    /// The ping status of each of `ids` that is a managed node; the others SSM does not know.
+    pub(crate) async fn pings(&self, ids: &[String]) -> Result<HashMap<String, String>, AwsError> {
+        let mut pings = HashMap::new();
         for chunk in ids.chunks(IDS) {
             let filter = InstanceInformationStringFilter::builder()
                 .key("InstanceIds")
@@ -87,13 +90,14 @@ impl Ssm {
                     AwsError::of("ssm:DescribeInstanceInformation", "*", &self.place.text, &error)
                 })?;
                 for information in page.instance_information_list.unwrap_or_default() {
-                    if information.ping_status == Some(PingStatus::Online) {
-                        online.extend(information.instance_id);
+                    let status = information.ping_status.as_ref().map_or("", |status| status.as_str());
+                    if let Some(id) = information.instance_id {
+                        pings.insert(id, status.to_owned());
                     }
                 }
             }
         }
-        Ok(online)
+        Ok(pings)
     }
 
     pub(crate) async fn send(&self, command: &SentCommand<'_>) -> SendOutcome {
@@ -136,6 +140,17 @@ impl Ssm {
         }
     }
 
+    /// The status and status details of a command as a whole; `None` when SSM does not list it (yet).
+    pub(crate) async fn command(&self, command_id: &str) -> Result<Option<(String, String)>, AwsError> {
+        let answer = self.client.list_commands().command_id(command_id).send().await;
+        let answer =
+            answer.map_err(|error| AwsError::of("ssm:ListCommands", command_id, &self.place.text, &error))?;
+        Ok(answer.commands.unwrap_or_default().into_iter().next().map(|command| {
+            let status = command.status.map(|status| status.as_str().to_owned());
+            (status.unwrap_or_default(), command.status_details.unwrap_or_default())
+        }))
+    }
+
     /// All invocations of a command, fifty a page; never a call per host.
     pub(crate) async fn invocations(&self, command_id: &str) -> Result<Vec<Invocation>, AwsError> {
         let call =
@@ -148,7 +163,9 @@ impl Ssm {
             })?;
             invocations.extend(page.command_invocations.unwrap_or_default().into_iter().map(|invocation| {
                 let plugins = invocation.command_plugins.unwrap_or_default();
+                let exit_code = plugins.last().map(|plugin| plugin.response_code);
                 Invocation {
+                    exit_code,
                     host: invocation.instance_id.unwrap_or_default(),
                     status: invocation.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
                     status_details: invocation.status_details.unwrap_or_default(),

@@ -1,4 +1,66 @@
-//! The command line: one file for each subcommand.
+//! The command line: one file per subcommand. Nothing here decides, and nothing but [`output`] prints.
 
-pub(crate) mod check;
-pub(crate) mod schema;
+mod arguments;
+mod check;
+mod human;
+mod output;
+mod pass;
+mod plan;
+mod progress;
+mod schema;
+mod status;
+mod sync;
+
+use regcred_core::report::{Failure, Verdict};
+
+pub(crate) use arguments::Arguments;
+use arguments::Command;
+use output::Output;
+
+use crate::config::load::LoadError;
+
+/// What ended a command before it had a result.
+enum Stop {
+    /// There is no valid configuration.
+    Config(LoadError),
+    /// The command line names something that is not there.
+    Usage(Failure),
+    /// The pass could not begin or go on.
+    Pass(Failure),
+}
+
+/// Runs one command to its end.
+pub(crate) async fn run(arguments: Arguments) -> Verdict {
+    let Arguments { config, output, command } = arguments;
+    let output = Output::new(output);
+    let config = config.as_deref();
+    let ended = match command {
+        Command::Plan(arguments) => plan::run(config, arguments, output).await,
+        Command::Sync(arguments) => sync::run(config, arguments, output).await,
+        Command::Status(arguments) => status::run(config, arguments, output).await,
+        Command::Check => {
+            let checked = check::run(config);
+            let verdict = if checked.is_valid() { Verdict::Converged } else { Verdict::Usage };
+            output.result(&checked, ToString::to_string);
+            Ok(verdict)
+        }
+        Command::Schema => {
+            output::json(&schema::run());
+            Ok(Verdict::Converged)
+        }
+    };
+    ended.unwrap_or_else(|stop| match stop {
+        Stop::Config(error) => {
+            output::message(format_args!("error: {error}"));
+            Verdict::Usage
+        }
+        Stop::Usage(failure) => {
+            output::failure(&failure);
+            Verdict::Usage
+        }
+        Stop::Pass(failure) => {
+            output::failure(&failure);
+            Verdict::Partial
+        }
+    })
+}

@@ -10,3 +10,9 @@ pub(crate) const CONFIG: &str = "REGCRED_CONFIG";
 /// The endpoint of S3 alone. The SDK honours it by itself; regcred has to know of it, because such an endpoint takes
 /// paths instead of host names and has to be seen to honour conditional writes.
 pub(crate) const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
+
+/// Chooses log levels, as `tracing_subscriber::EnvFilter` reads it.
+pub(crate) const RUST_LOG: &str = "RUST_LOG";
+
+/// Set to anything: no colours (<https://no-color.org>).
+pub(crate) const NO_COLOR: &str = "NO_COLOR";

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use regcred_core::credential::{CredentialError, Part};
 use regcred_core::formats::docker_config::Unusable;
+use regcred_core::report::{Failure, FailureKind};
 use thiserror::Error;
 
 use crate::config::span;
@@ -17,6 +18,19 @@ use crate::config::span;
 pub(crate) struct SourceError {
     pub(crate) place: Place,
     pub(crate) flaw: Flaw,
+}
+
+impl SourceError {
+    /// The three lines, as data.
+    pub(crate) fn into_failure(self) -> Failure {
+        let Self { place, flaw } = self;
+        Failure::new(
+            FailureKind::Source,
+            format!("cannot read {place}"),
+            flaw.why(&place),
+            flaw.to_do(&place),
+        )
+    }
 }
 
 /// What was being read.

@@ -288,3 +288,191 @@ fn change(credential: &Credential, published: &PublishedLogins, key: &Fingerprin
         None => CredentialChange::New,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::Version;
+
+    fn credential(username: &str, password: &str) -> Credential {
+        Credential::new(username.into(), password.into(), None).unwrap()
+    }
+
+    fn key() -> FingerprintKey {
+        FingerprintKey::from_bytes([7; FingerprintKey::LENGTH])
+    }
+
+    fn present(content: &str) -> Observed {
+        Observed::Present(Published {
+            content: content.into(),
+            version: Version { tag: "v1".into(), id: Some("v1".into()) },
+            arn: Some("arn:secret".into()),
+        })
+    }
+
+    fn unknown() -> Observed {
+        Observed::Unknown(Failure::new(FailureKind::AccessDenied, "cannot read it", "denied", "allow it"))
+    }
+
+    fn secret_spec() -> SecretSpec {
+        SecretSpec { location: "eu".into(), name: "s".into(), registry: "harbor".into() }
+    }
+
+    fn object_spec(registries: &[(&str, &str)]) -> ObjectSpec {
+        ObjectSpec {
+            name: "prod".into(),
+            location: "eu".into(),
+            bucket: "b".into(),
+            key: "k".into(),
+            auth_type: AuthType::Dockercfg,
+            registries: registries
+                .iter()
+                .map(|(name, server)| (RegistryName::from(*name), Server::parse(server).unwrap()))
+                .collect(),
+            foreign: Foreign::Keep,
+        }
+    }
+
+    fn wishes(wishes: &[(&str, Wish)]) -> BTreeMap<RegistryName, Wish> {
+        wishes.iter().map(|(name, wish)| (RegistryName::from(*name), wish.clone())).collect()
+    }
+
+    #[test]
+    fn a_secret_is_created_only_when_it_is_surely_not_there() {
+        let wish = Wish::Publish(credential("u", "p"));
+        let (step, write) = secret(&secret_spec(), &wish, &Observed::Absent);
+        assert_eq!(step.action, SecretAction::Create);
+        assert_eq!(write.unwrap().expects, Precondition::Absent);
+
+        let (step, write) = secret(&secret_spec(), &wish, &unknown());
+        assert!(matches!(step.action, SecretAction::Blocked { .. }));
+        assert!(write.is_none());
+    }
+
+    #[test]
+    fn a_secret_that_reads_the_same_is_not_written_however_it_is_spelled() {
+        let wish = Wish::Publish(credential("u", "p"));
+        for same in
+            [r#"{"username":"u","password":"p"}"#, r#"{ "PASSWORD": "p", "note": 1, "Username": "u" }"#]
+        {
+            let (step, write) = secret(&secret_spec(), &wish, &present(same));
+            assert_eq!(step.action, SecretAction::Unchanged { version: "v1".into() }, "{same}");
+            assert!(write.is_none());
+        }
+        for other in [r#"{"username":"u","password":"q"}"#, "", "nonsense", r#"{"username":"u"}"#] {
+            let (step, write) = secret(&secret_spec(), &wish, &present(other));
+            assert_eq!(step.action, SecretAction::Put { expects: "v1".into() }, "{other}");
+            assert!(matches!(write.unwrap().expects, Precondition::Holds(version) if version.tag == "v1"));
+        }
+    }
+
+    #[test]
+    fn a_held_registry_writes_no_secret() {
+        for observed in [Observed::Absent, present("{}"), unknown()] {
+            let (step, write) = secret(&secret_spec(), &Wish::Hold(Hold::SourceFailed), &observed);
+            assert_eq!(step.action, SecretAction::Held { why: Hold::SourceFailed });
+            assert!(write.is_none());
+        }
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_is_never_created() {
+        let spec = object_spec(&[("harbor", "harbor.example.com")]);
+        let wishes = wishes(&[("harbor", Wish::Publish(credential("u", "p")))]);
+        let (step, write) = object(&spec, &wishes, &unknown(), &key());
+        assert!(matches!(step.action, ObjectAction::Blocked { .. }));
+        assert!(write.is_none());
+    }
+
+    #[test]
+    fn a_failed_source_leaves_its_entry_and_the_others_go_on() {
+        let spec = object_spec(&[("harbor", "harbor.example.com"), ("quay", "quay.io")]);
+        let both = wishes(&[
+            ("harbor", Wish::Publish(credential("h", "1"))),
+            ("quay", Wish::Publish(credential("q", "1"))),
+        ]);
+        let (_, first) = object(&spec, &both, &present("ECS_CLUSTER=prod\n"), &key());
+        let published = present(first.unwrap().content.expose());
+        let one = wishes(&[
+            ("harbor", Wish::Hold(Hold::SourceFailed)),
+            ("quay", Wish::Publish(credential("q", "2"))),
+        ]);
+        let (step, write) = object(&spec, &one, &published, &key());
+        assert!(matches!(step.action, ObjectAction::Replace { .. }));
+        assert_eq!(step.held.len(), 1);
+        assert!(step.held[0].published);
+        let file = Environment::parse(write.unwrap().content.expose().as_bytes());
+        let map = AuthMap::read(&file.auth());
+        let login = |image: &str| map.lookup(image).certain().cloned();
+        assert!(login("harbor.example.com/x").unwrap().is_login(&credential("h", "1")));
+        assert!(login("quay.io/x").unwrap().is_login(&credential("q", "2")));
+        assert_eq!(file.cluster(), "prod");
+    }
+
+    #[test]
+    fn a_credential_that_the_format_cannot_hold_spoils_no_other() {
+        let spec = object_spec(&[("harbor", "harbor.example.com"), ("quay", "quay.io")]);
+        let wishes = wishes(&[
+            ("harbor", Wish::Publish(credential("a:b", "p"))),
+            ("quay", Wish::Publish(credential("q", "p"))),
+        ]);
+        let (step, write) = object(&spec, &wishes, &Observed::Absent, &key());
+        assert!(matches!(step.action, ObjectAction::Create { .. }));
+        assert_eq!(step.held[0].why, Hold::NotRenderable);
+        assert!(step.held[0].failure.is_some() && !step.held[0].published);
+        assert!(write.is_some());
+    }
+
+    #[test]
+    fn an_object_of_held_registries_alone_is_not_created() {
+        let spec = object_spec(&[("harbor", "harbor.example.com")]);
+        let (step, write) =
+            object(&spec, &wishes(&[("harbor", Wish::Hold(Hold::SourceFailed))]), &Observed::Absent, &key());
+        assert!(matches!(step.action, ObjectAction::Blocked { .. }));
+        assert!(write.is_none());
+    }
+
+    #[test]
+    fn a_plan_tells_a_new_password_from_a_new_user() {
+        let server = Server::parse("quay.io").unwrap();
+        let read = |username, password| SourceReading::Read {
+            credential: credential(username, password),
+            notes: Vec::new(),
+        };
+        let change = |reading, published: &PublishedLogins| match registry(
+            &"quay".into(),
+            &server,
+            &reading,
+            published,
+            &key(),
+        )
+        .credential
+        {
+            CredentialPlan::Read { change, .. } => change,
+            CredentialPlan::Unreadable { .. } => panic!("it was read"),
+        };
+        let mut published = PublishedLogins::default();
+        assert_eq!(change(read("u", "p"), &published), CredentialChange::New);
+        published.add_secret(&present(r#"{"username":"u","password":"p"}"#));
+        assert_eq!(change(read("u", "p"), &published), CredentialChange::None);
+        assert!(matches!(change(read("u", "q"), &published), CredentialChange::Password { .. }));
+        assert!(matches!(change(read("v", "q"), &published), CredentialChange::User { .. }));
+        let mut unseen = PublishedLogins::default();
+        unseen.add_secret(&unknown());
+        assert_eq!(change(read("u", "p"), &unseen), CredentialChange::Unknown);
+    }
+
+    #[test]
+    fn no_step_and_no_write_shows_a_secret() {
+        let spec = object_spec(&[("harbor", "harbor.example.com")]);
+        let wishes = wishes(&[("harbor", Wish::Publish(credential("u", "hunter2-hunter2")))]);
+        let published = present(
+            "ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={\"a.io\":{\"username\":\"u\",\"password\":\"old-secret\"}}\n",
+        );
+        let shown = format!("{:?}", object(&spec, &wishes, &published, &key()));
+        let secret = format!("{:?}", secret(&secret_spec(), &wishes["harbor"], &published));
+        for text in [shown, secret] {
+            assert!(!text.contains("hunter2-hunter2") && !text.contains("old-secret"), "{text}");
+        }
+    }
+}

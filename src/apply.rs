@@ -1,0 +1,109 @@
+//! Storing what was decided, secrets first: each write is conditional, and one that fails spoils no other.
+
+use futures_util::{StreamExt, stream};
+use regcred_core::desired::Write;
+use regcred_core::fingerprint::FingerprintKey;
+use regcred_core::observed::Stored;
+use regcred_core::plan::{ObjectAction, ObjectStep, SecretAction, SecretStep};
+use regcred_core::report::{ObjectReport, Outcome, SecretReport};
+
+use crate::aws::Locations;
+use crate::observe::{SeenObject, SeenSecret};
+use crate::progress::{Progress, ProgressSink};
+use crate::targets::{S3EcsConfigs, SecretsManagerSecrets, Target};
+
+/// Writes in flight at a time: Secrets Manager takes 50 writes a second for the whole account (its quotas page), and a
+/// secret is three.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Stores the secrets that have to change.
+pub(crate) async fn secrets(
+    locations: &Locations,
+    key: &FingerprintKey,
+    steps: Vec<(&SeenSecret, SecretStep, Option<Write>)>,
+    progress: &dyn ProgressSink,
+) -> Vec<SecretReport> {
+    let writes = steps.into_iter().map(|(seen, step, write)| async move {
+        let SecretStep { location, name, registry, arn, action } = step;
+        let (arn, outcome) = match (action, write) {
+            (SecretAction::Held { why }, _) => (arn, Outcome::Held { why }),
+            (SecretAction::Blocked { failure }, _) => (arn, Outcome::Failed { failure }),
+            // A step that changes something always comes with its write.
+            (SecretAction::Unchanged { .. }, _) | (SecretAction::Create | SecretAction::Put { .. }, None) => {
+                (arn, Outcome::Unchanged)
+            }
+            (action @ (SecretAction::Create | SecretAction::Put { .. }), Some(write)) => {
+                let client = &locations.at(&location).secrets_manager;
+                let target = SecretsManagerSecrets { client, key };
+                match target.store(&seen.target, &write.content, &write.expects).await {
+                    Stored::Written { version: _, arn } => {
+                        progress.tell(Progress::SecretStored {
+                            registry: registry.clone(),
+                            location: location.clone(),
+                            name: name.clone(),
+                        });
+                        let created = action == SecretAction::Create;
+                        (arn, if created { Outcome::Created } else { Outcome::Replaced })
+                    }
+                    Stored::Superseded => (arn, Outcome::Superseded),
+                    Stored::Failed(failure) => (arn, Outcome::Failed { failure }),
+                }
+            }
+        };
+        SecretReport { location, name, registry, arn, outcome }
+    });
+    stream::iter(writes).buffered(SIDE_BY_SIDE).collect().await
+}
+
+/// Stores the objects that have to change.
+pub(crate) async fn objects(
+    locations: &Locations,
+    steps: Vec<(&SeenObject, ObjectStep, Option<Write>)>,
+    progress: &dyn ProgressSink,
+) -> Vec<ObjectReport> {
+    let writes = steps.into_iter().map(|(seen, step, write)| async move {
+        let ObjectStep { ecs_config, location, bucket, key, action, held, kept, pruned } = step;
+        let mut report = ObjectReport {
+            ecs_config,
+            location,
+            bucket,
+            key,
+            revision: action.revision().cloned(),
+            object_version: None,
+            outcome: Outcome::Unchanged,
+            held,
+            kept,
+            pruned,
+        };
+        match (action, write) {
+            (ObjectAction::Unchanged { version, .. }, _) => report.object_version = version,
+            (ObjectAction::Blocked { failure }, _) => report.outcome = Outcome::Failed { failure },
+            (ObjectAction::Create { .. } | ObjectAction::Replace { .. }, None) => {}
+            (action @ (ObjectAction::Create { .. } | ObjectAction::Replace { .. }), Some(write)) => {
+                let target = S3EcsConfigs { client: &locations.at(&report.location).s3 };
+                match target.store(&seen.target, &write.content, &write.expects).await {
+                    Stored::Written { version, arn: _ } => {
+                        report.object_version = version.id;
+                        report.outcome = match action {
+                            ObjectAction::Create { .. } => Outcome::Created,
+                            ObjectAction::Replace { .. }
+                            | ObjectAction::Unchanged { .. }
+                            | ObjectAction::Blocked { .. } => Outcome::Replaced,
+                        };
+                        if let Some(revision) = report.revision.clone() {
+                            progress.tell(Progress::ObjectStored {
+                                ecs_config: report.ecs_config.clone(),
+                                location: report.location.clone(),
+                                revision,
+                            });
+                        }
+                    }
+                    Stored::Superseded => report.outcome = Outcome::Superseded,
+                    Stored::Failed(failure) => report.outcome = Outcome::Failed { failure },
+                }
+            }
+        }
+        report
+    });
+    stream::iter(writes).buffered(SIDE_BY_SIDE).collect().await
+}

@@ -1,0 +1,71 @@
+//! What may be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use regcred_core::host::FailedHosts;
+
+/// Keeps the credentials of private registries right everywhere an Amazon ECS fleet needs them.
+///
+/// Exit codes: 0 converged, 1 internal error, 2 usage or config, 3 drift found, 4 partly failed or not all hosts
+/// reached, 5 rollout halted, 6 lease held by another.
+#[derive(Debug, Parser)]
+#[command(name = "regcred", version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// The configuration; without it $REGCRED_CONFIG, or else regcred.yaml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The form of the result on stdout
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub output: Form,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people
+    #[default]
+    Human,
+    /// For machines; a stable shape
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what a sync would do, and why; write nothing
+    Plan(PassArguments),
+    /// Bring secrets, ecs.config objects and hosts up to date, and prove it
+    Sync(PassArguments),
+    /// Say what holds what now; write nothing
+    Status(ScopeArguments),
+    /// Hold the configuration against every rule
+    Check,
+    /// Print the JSON Schema of the configuration
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScopeArguments {
+    /// Only this registry, the objects that hold it and the fleets that load those; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub registry: Vec<String>,
+    /// Only this fleet, its ecs.config and the registries in it; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub fleet: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PassArguments {
+    #[command(flatten)]
+    pub scope: ScopeArguments,
+    /// Try hosts again on which this very revision failed before
+    #[arg(long)]
+    pub retry_failed: bool,
+}
+
+impl PassArguments {
+    pub(crate) fn failed_hosts(&self) -> FailedHosts {
+        if self.retry_failed { FailedHosts::Retry } else { FailedHosts::LeaveAlone }
+    }
+}

@@ -1,0 +1,28 @@
+//! What `plan`, `sync` and `status` begin with: the configuration, the clients, the scope.
+
+use std::path::Path;
+
+use super::Stop;
+use super::arguments::ScopeArguments;
+use super::output;
+use crate::aws::Locations;
+use crate::config::Config;
+use crate::config::load::{Loaded, find_and_load};
+use crate::scope::Scope;
+
+/// Everything that a pass is run on.
+pub(crate) struct Ground {
+    pub config: Config,
+    pub locations: Locations,
+    pub scope: Scope,
+}
+
+pub(crate) async fn prepare(path: Option<&Path>, arguments: &ScopeArguments) -> Result<Ground, Stop> {
+    let Loaded { path, config, warnings } = find_and_load(path).map_err(Stop::Config)?;
+    for warning in &warnings {
+        output::message(warning.in_file(&path.display()));
+    }
+    let scope = Scope::new(&config, &arguments.registry, &arguments.fleet).map_err(Stop::Usage)?;
+    let locations = Locations::load(&config.locations).await;
+    Ok(Ground { config, locations, scope })
+}

@@ -1,0 +1,25 @@
+//! `regcred status`: what holds what now.
+
+use std::path::Path;
+
+use regcred_core::report::Verdict;
+
+use super::arguments::ScopeArguments;
+use super::output::Output;
+use super::pass::{self, Ground};
+use super::{Stop, human};
+use crate::observe::Context;
+use crate::reconcile;
+
+pub(crate) async fn run(
+    path: Option<&Path>,
+    arguments: ScopeArguments,
+    output: Output,
+) -> Result<Verdict, Stop> {
+    let Ground { config, locations, scope } = pass::prepare(path, &arguments).await?;
+    let context = Context { config: &config, locations: &locations, scope: &scope };
+    let status = reconcile::status(&context).await.map_err(Stop::Pass)?;
+    let verdict = status.verdict;
+    output.result(&status, human::status);
+    Ok(verdict)
+}

@@ -1,0 +1,140 @@
+//! Looking: sources, the state, and every target, side by side. Writes nothing and decides nothing.
+
+use std::collections::BTreeMap;
+
+use futures_util::future;
+use regcred_core::desired::{ObjectSpec, SecretSpec, SourceReading};
+use regcred_core::fingerprint::FingerprintKey;
+use regcred_core::formats::ecs_config::Foreign;
+use regcred_core::names::{LocationName, RegistryName};
+use regcred_core::observed::Observed;
+use regcred_core::report::Failure;
+
+use crate::aws::Locations;
+use crate::config::{Config, EcsConfig};
+use crate::scope::Scope;
+use crate::sources::{self, Reading, SourceError};
+use crate::state::State;
+use crate::targets::{ObjectTarget, S3EcsConfigs, SecretTarget, SecretsManagerSecrets, Target};
+
+/// What a pass works with.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub config: &'a Config,
+    pub locations: &'a Locations,
+    pub scope: &'a Scope,
+}
+
+/// Everything that was seen before anything was decided, hosts excepted.
+#[derive(Debug)]
+pub(crate) struct Sighting {
+    pub state: State,
+    pub sources: BTreeMap<RegistryName, SourceReading>,
+    pub secrets: Vec<SeenSecret>,
+    pub objects: Vec<SeenObject>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SeenSecret {
+    pub spec: SecretSpec,
+    pub target: SecretTarget,
+    pub observed: Observed,
+}
+
+#[derive(Debug)]
+pub(crate) struct SeenObject {
+    pub spec: ObjectSpec,
+    pub target: ObjectTarget,
+    pub observed: Observed,
+}
+
+/// Looks at everything in scope. Only a state that cannot be read ends the pass: without the fingerprint key, nothing
+/// could be compared.
+pub(crate) async fn look(context: &Context<'_>) -> Result<Sighting, Failure> {
+    let Context { config, locations, scope: _ } = context;
+    let state = State::read(&locations.at(&config.state.location).s3, &config.state);
+    let sources = read_sources(context);
+    let secrets = look_at_secrets(context);
+    let objects = look_at_objects(context);
+    let (state, sources, secrets, objects) = tokio::join!(state, sources, secrets, objects);
+    Ok(Sighting { state: state?, sources, secrets, objects })
+}
+
+async fn read_sources(context: &Context<'_>) -> BTreeMap<RegistryName, SourceReading> {
+    let Context { config, locations: _, scope } = context;
+    let in_scope = config.registries.iter().filter(|(name, _)| scope.has_registry(name));
+    let read = |reading| match reading {
+        Ok(Reading { credential, notes }) => {
+            SourceReading::Read { credential, notes: notes.iter().map(ToString::to_string).collect() }
+        }
+        Err(error) => SourceReading::Failed(SourceError::into_failure(error)),
+    };
+    sources::read_all(in_scope).await.into_iter().map(|(name, reading)| (name, read(reading))).collect()
+}
+
+async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
+    let Context { config, locations, scope } = context;
+    let mut by_location: BTreeMap<&LocationName, Vec<(SecretSpec, SecretTarget)>> = BTreeMap::new();
+    for (registry, settings) in &config.registries {
+        let Some(secret) = settings.secret.as_ref().filter(|_| scope.has_registry(registry)) else {
+            continue;
+        };
+        for location in &secret.locations {
+            let spec = SecretSpec {
+                location: location.clone(),
+                name: secret.name.clone(),
+                registry: registry.clone(),
+            };
+            let target = SecretTarget {
+                registry: registry.clone(),
+                name: secret.name.clone(),
+                kms_key: secret.kms_key.clone(),
+                description: secret.description.clone(),
+                tags: secret.tags.clone(),
+                adopt: secret.adopt,
+            };
+            by_location.entry(location).or_default().push((spec, target));
+        }
+    }
+    // Reading needs no request token.
+    let no_key = FingerprintKey::from_bytes([0; FingerprintKey::LENGTH]);
+    let looks = by_location.into_iter().map(|(location, items)| {
+        let no_key = &no_key;
+        async move {
+            let secrets =
+                SecretsManagerSecrets { client: &locations.at(location).secrets_manager, key: no_key };
+            let (specs, targets): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+            let observed = secrets.observe(&targets).await;
+            let both = specs.into_iter().zip(targets).zip(observed);
+            both.map(|((spec, target), observed)| SeenSecret { spec, target, observed }).collect::<Vec<_>>()
+        }
+    });
+    future::join_all(looks).await.into_iter().flatten().collect()
+}
+
+async fn look_at_objects(context: &Context<'_>) -> Vec<SeenObject> {
+    let Context { config, locations, scope } = context;
+    let looks = config.ecs_configs.iter().filter(|(name, _)| scope.has_ecs_config(name)).map(
+        |(name, settings)| async move {
+            let EcsConfig { location, bucket, key, format, registries, kms_key, prune } = settings;
+            let spec = ObjectSpec {
+                name: name.clone(),
+                location: location.clone(),
+                bucket: bucket.clone(),
+                key: key.clone(),
+                auth_type: *format,
+                registries: registries
+                    .iter()
+                    .map(|registry| (registry.clone(), config.registries[registry].server.clone()))
+                    .collect(),
+                foreign: if *prune { Foreign::Prune } else { Foreign::Keep },
+            };
+            let target = ObjectTarget { bucket: bucket.clone(), key: key.clone(), kms_key: kms_key.clone() };
+            let objects = S3EcsConfigs { client: &locations.at(location).s3 };
+            let mut observed = objects.observe(std::slice::from_ref(&target)).await;
+            let observed = observed.pop().expect("one item was asked for, so one was answered");
+            SeenObject { spec, target, observed }
+        },
+    );
+    future::join_all(looks).await
+}
