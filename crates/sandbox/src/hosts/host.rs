@@ -1,19 +1,38 @@
 //! One pretended container instance.
 
 use std::io;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use regcred_core::agent::lookup::Answer;
+use regcred_core::agent::{AuthMap, AuthSetting, EffectiveAuth};
 use regcred_core::secret::Secret;
 use serde::Serialize;
 
-use super::{Behaviour, Cloud, HostSpec};
+use super::agent::{Agent, Files, LogLines};
+use super::clock::Clock;
+use super::cloud::{Fetch, FetchRefusal, Object, RoleCredentials};
+use super::disk::{AGENT_LOG, BASE_CONFIG, CONFIG, Disk, OS_RELEASE};
+use super::memory::Memory;
+use super::shell::ShellLife;
+use super::spec::{Behaviour, HostSpec, Life, Platform};
+use super::{Cloud, lock, memory, stand_ins};
 
 /// A container instance with its stub agent. All methods may be called while a script runs on it, from any thread.
 pub struct Host {
     spec: HostSpec,
-    #[expect(dead_code, reason = "the interface is published before what stands behind it")]
     cloud: Arc<dyn Cloud>,
+    clock: Clock,
+    disk: Disk,
+    agent: Mutex<Agent>,
+    pretence: Pretence,
+}
+
+/// What a life needs besides the agent and the files.
+enum Pretence {
+    Shell(ShellLife),
+    Memory(Mutex<Memory>),
 }
 
 /// What ECS knows of a host's agent.
@@ -33,32 +52,11 @@ pub struct AgentView {
     pub restarts: u32,
 }
 
-/// What the agent's container was started with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    pub auth_type: String,
-    pub auth_data: Secret,
-}
-
 /// SSM's `PingStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Ping {
     Online,
     ConnectionLost,
-}
-
-/// What a pull of an image would present to its registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pull {
-    Anonymous,
-    Credential {
-        username: String,
-        password: Secret,
-    },
-    /// The agent would take one of these at random (its map's order decides).
-    Random(Vec<(String, Secret)>),
-    /// No agent runs.
-    NoAgent,
 }
 
 /// How a script ended, as the SSM agent sees it.
@@ -74,7 +72,25 @@ pub struct ScriptResult {
 impl Host {
     /// Makes the host (its folder, in a life with a shell) and starts its agent for the first time.
     pub fn new(spec: HostSpec, cloud: Arc<dyn Cloud>) -> io::Result<Self> {
-        Ok(Self { spec, cloud })
+        let (disk, pretence) = match spec.life {
+            Life::Shell => {
+                let shell = ShellLife::new(&spec)?;
+                (Disk::in_folder(shell.root())?, Pretence::Shell(shell))
+            }
+            Life::Memory => (Disk::in_memory(), Pretence::Memory(Mutex::default())),
+        };
+        disk.write(CONFIG, spec.first_config().as_bytes())?;
+        match spec.platform {
+            // scripts/ecs-anywhere-install.sh of the agent's repository writes these two lines.
+            Platform::EcsAnywhere => {
+                let base = format!("AWS_DEFAULT_REGION={}\nECS_EXTERNAL=true\n", spec.region);
+                disk.write(BASE_CONFIG, base.as_bytes())?;
+            }
+            Platform::Bottlerocket => disk.write(OS_RELEASE, b"NAME=Bottlerocket\nID=bottlerocket\n")?,
+            Platform::AmazonLinux2023 | Platform::Ubuntu | Platform::Suse | Platform::Windows => {}
+        }
+        let agent = Agent::boot(&spec, &files(&disk));
+        Ok(Self { spec, cloud, clock: Clock::new(), disk, agent: Mutex::new(agent), pretence })
     }
 
     pub fn spec(&self) -> &HostSpec {
@@ -82,71 +98,150 @@ impl Host {
     }
 
     pub fn ping(&self) -> Ping {
-        Ping::Online
-    }
-
-    pub fn agent(&self) -> AgentView {
-        AgentView {
-            container_instance_arn: String::new(),
-            former_arns: Vec::new(),
-            connected: false,
-            version: "1.105.1",
-            running_tasks: 0,
-            restarts: 0,
+        match self.behaviour() {
+            Behaviour::Offline => Ping::ConnectionLost,
+            Behaviour::Normal
+            | Behaviour::AgentNeverReturns
+            | Behaviour::RegistersSlowly { .. }
+            | Behaviour::UnitDies { .. }
+            | Behaviour::RestartKeepsOldEnvironment
+            | Behaviour::RejectsChangedAuth
+            | Behaviour::ScriptBreaks { .. } => Ping::Online,
         }
     }
 
-    /// What the live agent was started with; `None` when it has no auth or does not run.
-    pub fn loaded(&self) -> Option<Loaded> {
-        None
+    pub fn agent(&self) -> AgentView {
+        let now = self.clock.now();
+        self.with_agent(|agent| AgentView {
+            container_instance_arn: agent.arn(),
+            former_arns: agent.former_arns().to_vec(),
+            connected: agent.is_registered(now),
+            version: "1.105.1",
+            running_tasks: agent.running_tasks(),
+            restarts: agent.restarts(),
+        })
     }
 
-    /// What a pull of `image` would use now.
-    pub fn pull(&self, image: &str) -> Pull {
-        let _ = image;
-        Pull::NoAgent
+    /// What the running agent was started with; `None` when it has no auth type or does not run.
+    pub fn loaded(&self) -> Option<EffectiveAuth> {
+        self.with_agent(|agent| {
+            let auth = agent.container().filter(|_| agent.is_running())?.auth();
+            (*auth.auth_type() != AuthSetting::Off).then_some(auth)
+        })
+    }
+
+    /// What a pull of `image` would use now; `None` when no agent runs.
+    pub fn pull(&self, image: &str) -> Option<Answer> {
+        self.with_agent(|agent| {
+            let auth = agent.used_auth()?;
+            Some(AuthMap::read(&auth).lookup(image))
+        })
     }
 
     pub fn behaviour(&self) -> Behaviour {
-        self.spec.behaviour
+        lock(&self.agent).behaviour()
     }
 
     pub fn set_behaviour(&self, behaviour: Behaviour) {
-        let _ = behaviour;
+        lock(&self.agent).set_behaviour(behaviour);
     }
 
     /// Lets the host's own clock run ahead, so that a slow registration ends.
     pub fn advance(&self, by: Duration) {
-        let _ = by;
+        self.clock.advance(by);
     }
 
     /// Stops the unit: the agent is gone until `start_agent`, or until a script restarts it.
-    pub fn stop_agent(&self) {}
+    pub fn stop_agent(&self) {
+        self.with_agent(Agent::stop);
+    }
 
-    /// Starts the unit, as a boot does: the agent reads its files anew. Counts as a restart.
-    pub fn start_agent(&self) {}
+    /// Starts the unit, as a boot or `systemctl restart` does: the agent reads its files anew. Counts as a restart.
+    pub fn start_agent(&self) {
+        let now = self.clock.now();
+        self.with_agent_logging(|agent| agent.restart(now, &files(&self.disk)));
+    }
 
     /// The host's `/etc/ecs/ecs.config` as it is now.
-    pub fn config(&self) -> io::Result<Secret> {
-        Ok(Secret::from(self.spec.config.as_str()))
+    pub fn config(&self) -> Option<Secret> {
+        let content = self.disk.read(CONFIG)?;
+        Some(Secret::new(String::from_utf8_lossy(&content).into_owned()))
     }
 
     /// Puts another `/etc/ecs/ecs.config` there by hand. Restarts nothing.
-    pub fn write_config(&self, text: &str) -> io::Result<()> {
-        let _ = text;
-        Ok(())
+    pub fn write_config(&self, content: &[u8]) -> io::Result<()> {
+        self.disk.write(CONFIG, content)
     }
 
-    /// Answers a stand-in: `tail` is the path below `/_sandbox/host/<id>/`. Never blocks on a run.
+    /// The folder that is the host's root, in a life with a shell.
+    pub fn root(&self) -> Option<&Path> {
+        match &self.disk {
+            Disk::Folder(root) => Some(root),
+            Disk::Memory(_) => None,
+        }
+    }
+
+    /// Answers a stand-in: `tail` is the path below `/_sandbox/host/<id>/`. Never waits for a run.
     pub fn handle(&self, tail: &str, request: &http::request::Parts, body: &[u8]) -> http::Response<Vec<u8>> {
-        let _ = (tail, request, body);
-        http::Response::new(Vec::new())
+        stand_ins::answer(self, tail, request, body)
     }
 
     /// Runs a document's script, its parameters already filled in, as the SSM agent does; kills it after `timeout`.
     /// Several may run at once.
     pub async fn run(&self, script: &str, timeout: Duration) -> io::Result<ScriptResult> {
-        std::future::ready((script, timeout)).await;
-        Ok(ScriptResult { exit_code: 0, stdout: String::new(), stderr: String::new(), timed_out: false })
+        if let Behaviour::ScriptBreaks { exit_code } = self.behaviour() {
+            let stderr = "sh: cannot fork: Resource temporarily unavailable\n".to_owned();
+            return Ok(ScriptResult { exit_code, stdout: String::new(), stderr, timed_out: false });
+        }
+        match &self.pretence {
+            Pretence::Shell(shell) => shell.run(self, script, timeout).await,
+            Pretence::Memory(memory) => Ok(memory::run(self, &mut lock(memory), script)),
+        }
     }
+
+    pub(super) fn queue_restart(&self) {
+        let now = self.clock.now();
+        self.with_agent(|agent| agent.queue_restart(now));
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    pub(super) fn cloud(&self) -> &dyn Cloud {
+        &*self.cloud
+    }
+
+    pub(super) fn mint_credentials(&self) -> RoleCredentials {
+        self.cloud.mint_credentials(&self.spec.account, &self.spec.role)
+    }
+
+    pub(super) fn get_object(&self, region: &str, bucket: &str, key: &str) -> Result<Object, FetchRefusal> {
+        let HostSpec { account, role, .. } = &self.spec;
+        self.cloud.get_object(&Fetch { account, region, role, bucket, key })
+    }
+
+    /// A look at the agent as it is now, a queued restart that is due included.
+    pub(super) fn with_agent<T>(&self, look: impl FnOnce(&mut Agent) -> T) -> T {
+        let mut agent = lock(&self.agent);
+        let lines = agent.settle(self.clock.now(), || files(&self.disk));
+        self.log(&lines);
+        look(&mut agent)
+    }
+
+    fn with_agent_logging(&self, act: impl FnOnce(&mut Agent) -> LogLines) {
+        let lines = self.with_agent(act);
+        self.log(&lines);
+    }
+
+    fn log(&self, lines: &LogLines) {
+        for line in lines {
+            // A full disk loses the line, as it does the agent's.
+            let _ = self.disk.append_line(AGENT_LOG, line);
+        }
+    }
+}
+
+fn files(disk: &Disk) -> Files {
+    Files { base: disk.read(BASE_CONFIG), own: disk.read(CONFIG) }
 }

@@ -5,22 +5,24 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// One container instance to pretend. `HostSpec::new` gives an ordinary one; set the fields that matter.
+///
+/// As JSON, all but `id` and `cluster` may be left out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct HostSpec {
     /// `i-…`, or `mi-…` for ECS Anywhere.
     pub id: String,
     pub account: String,
     pub region: String,
-    /// The cluster's name, which `config` has to name too (else the agent does not come up).
+    /// The cluster in which the agent is registered. A `config` that names another one kills it at the next start.
     pub cluster: String,
     /// The role of the instance profile: its name, without a path.
     pub role: String,
     pub platform: Platform,
     pub life: Life,
     pub behaviour: Behaviour,
-    /// `/etc/ecs/ecs.config` as it was when the agent first started.
-    pub config: String,
+    /// `/etc/ecs/ecs.config` as it was when the agent first started; without one, a file that names the cluster.
+    pub config: Option<String>,
     /// How many tasks run here; a restart of an agent without `ECS_DATADIR` loses them.
     pub tasks_running: u32,
     /// Whether the agent's container has `ECS_DATADIR`, as ecs-init gives it and hand-run agents often lack it.
@@ -36,7 +38,6 @@ pub struct HostSpec {
 impl HostSpec {
     /// An ordinary Amazon Linux host in memory, registered in `cluster`, which its `ecs.config` names.
     pub fn new(id: impl Into<String>, cluster: impl Into<String>) -> Self {
-        let cluster = cluster.into();
         Self {
             id: id.into(),
             account: "111111111111".into(),
@@ -45,14 +46,24 @@ impl HostSpec {
             platform: Platform::AmazonLinux2023,
             life: Life::Memory,
             behaviour: Behaviour::Normal,
-            config: format!("ECS_CLUSTER={cluster}\n"),
-            cluster,
+            config: None,
+            cluster: cluster.into(),
             tasks_running: 0,
             datadir: true,
             cloud_init_running: false,
             aws_cli: false,
             shell: Shell::Sh,
         }
+    }
+
+    pub(super) fn first_config(&self) -> String {
+        self.config.clone().unwrap_or_else(|| format!("ECS_CLUSTER={}\n", self.cluster))
+    }
+}
+
+impl Default for HostSpec {
+    fn default() -> Self {
+        Self::new("i-00000000000000000", "default")
     }
 }
 
@@ -144,6 +155,8 @@ pub enum Behaviour {
 pub enum Shell {
     /// `/bin/sh`, as the SSM agent does.
     Sh,
-    /// Another one, with the arguments that make it a POSIX shell (`bash --posix`, `busybox sh`).
+    /// Another one, with the arguments that make it a POSIX shell (`bash --posix`).
     Other { path: PathBuf, arguments: Vec<String> },
+    /// `BusyBox`, as the shell and for the tools beside it. Not a build that prefers its own applets to PATH.
+    Busybox { path: PathBuf },
 }

@@ -1,0 +1,79 @@
+//! The lives in which a situation is played: in memory, and on every shell that this machine has.
+
+use std::path::{Path, PathBuf};
+
+use regcred_sandbox::hosts::{HostSpec, Life, Shell};
+
+use crate::double::{BUCKET, KEY};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Played {
+    InMemory,
+    In(Shell),
+}
+
+impl Played {
+    /// All lives. A shell that is missing is said aloud, and is a failure where CI is set.
+    pub(crate) fn everywhere() -> Vec<Self> {
+        std::iter::once(Self::InMemory).chain(Self::in_shells()).collect()
+    }
+
+    pub(crate) fn in_shells() -> Vec<Self> {
+        let shells = [
+            shell("dash", |path| Shell::Other { path, arguments: Vec::new() }),
+            shell("bash", |path| Shell::Other { path, arguments: vec!["--posix".into()] }),
+            shell("busybox", |path| Shell::Busybox { path }).filter(|shell| {
+                let Shell::Busybox { path } = shell else { return true };
+                keeps_to_path(path)
+                    || missing("a busybox that keeps to PATH (Debian's busybox, not busybox-static)")
+            }),
+        ];
+        shells.into_iter().flatten().map(Self::In).collect()
+    }
+
+    pub(crate) fn host(&self, spec: HostSpec) -> HostSpec {
+        match self {
+            Self::InMemory => HostSpec { life: Life::Memory, ..spec },
+            Self::In(shell) => HostSpec { life: Life::Shell, shell: shell.clone(), ..spec },
+        }
+    }
+}
+
+fn shell(name: &str, make: impl FnOnce(PathBuf) -> Shell) -> Option<Shell> {
+    let path = ["/bin", "/usr/bin", "/usr/local/bin"].map(|folder| Path::new(folder).join(name));
+    let found = path.into_iter().find(|path| path.is_file());
+    if found.is_none() {
+        missing(name);
+    }
+    found.map(make)
+}
+
+/// Says it, and is always false.
+fn missing(what: &str) -> bool {
+    assert!(std::env::var_os("CI").is_none(), "this machine has no {what}; install it");
+    eprintln!("NOT TESTED: this machine has no {what}; install it");
+    false
+}
+
+/// Some builds run their own applets whatever PATH says, the stand-in of `sleep` then being passed over.
+fn keeps_to_path(busybox: &Path) -> bool {
+    !std::process::Command::new(busybox)
+        .args(["sh", "-c", "PATH=/nonexistent; sleep 0"])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap()
+        .success()
+}
+
+/// The document's script with its parameters, as SSM fills them in.
+pub(crate) fn script(endpoint: &str, mode: &str) -> String {
+    let document: serde_json::Value = serde_json::from_str(regcred_sandbox::hosts::DOCUMENT).unwrap();
+    let commands = document["mainSteps"][0]["inputs"]["runCommand"].as_array().unwrap();
+    let script: String = commands.iter().map(|line| line.as_str().unwrap().to_owned() + "\n").collect();
+    script
+        .replace("{{ Bucket }}", BUCKET)
+        .replace("{{ Key }}", KEY)
+        .replace("{{ Region }}", "eu-west-1")
+        .replace("{{ Endpoint }}", endpoint)
+        .replace("{{ Mode }}", mode)
+}

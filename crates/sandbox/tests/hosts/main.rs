@@ -1,0 +1,8 @@
+//! The host script and the hosts that the sandbox runs it on.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
+
+mod document;
+mod double;
+mod lives;
+mod situations;
