@@ -20,7 +20,7 @@ pub enum Warning {
     /// This entry is left out.
     Skipped { key: String, why: Skip },
     /// The data is wrapped in `auths`, as in Docker's config.json: the agent takes that for a registry's name.
-    Wrapped,
+    Wrapped { skipped: Option<Skip> },
     /// An entry of type `docker` with neither username and password nor a token: its pulls are anonymous.
     NoLogin { key: String },
     /// Docker Hub's credential is looked up under one key only, and this is another one.
@@ -82,11 +82,11 @@ impl AuthMap {
 fn entry_warning(entry: &Entry) -> Option<Warning> {
     let key = entry.key().to_owned();
     let normalised = entry.normalised_key();
-    if normalised == "auths" {
-        return Some(Warning::Wrapped);
-    }
+    let is_wrapper = key == "auths";
     let auth = match entry.reading() {
+        Reading::Skipped(why) if is_wrapper => return Some(Warning::Wrapped { skipped: Some(*why) }),
         Reading::Skipped(why) => return Some(Warning::Skipped { key, why: *why }),
+        Reading::Used(PullAuth::Anonymous) if is_wrapper => return Some(Warning::Wrapped { skipped: None }),
         Reading::Used(auth) => auth,
     };
     if DOCKER_HUB_HOSTS.contains(&host_of(normalised)) && normalised != HUB_KEY {
@@ -112,8 +112,8 @@ impl Warning {
                 Some(format!("Could not parse '{auth_type}' type auth config"))
             }
             Self::Skipped { key, why } => Some(skip_log(key, *why)),
-            Self::Wrapped
-            | Self::NoLogin { .. }
+            Self::Wrapped { skipped } => skipped.map(|why| skip_log("auths", why)),
+            Self::NoLogin { .. }
             | Self::DeadHubKey { .. }
             | Self::SameKey { .. }
             | Self::NoHostKey { .. }
@@ -150,7 +150,7 @@ impl fmt::Display for Warning {
                 "the agent leaves out `{}`: it has no `auth` that holds username, ':' and password",
                 printable_key(key)
             ),
-            Self::Wrapped => f.write_str("the agent takes the wrapper `auths` for a registry's name"),
+            Self::Wrapped { .. } => f.write_str("the agent takes the wrapper `auths` for a registry's name"),
             Self::NoLogin { key } => {
                 write!(f, "`{}` has no username and password: its pulls are anonymous", printable_key(key))
             }

@@ -59,6 +59,7 @@ impl Proof<'_> {
             (Desired::Publish(credential), _) => {
                 answer.certain().is_some_and(|auth| auth.is_login(credential))
             }
+            (Desired::Hold, _) if self.after.auth == self.before.auth => true,
             (Desired::Hold, Held::One(_)) if self.given_up.contains(&server) => true,
             (Desired::Hold, Held::One(entry)) => answer.certain() == entry.pull_auth(),
             (Desired::Hold, Held::Nothing | Held::Random) => true,
@@ -87,15 +88,15 @@ impl Proof<'_> {
         if old.candidates().iter().all(|candidate| candidate.key.as_deref() != Some(entry.key())) {
             return Ok(());
         }
-        if self.is_random_now(&image) {
-            return Err(no_host_key(host_of(key)));
-        }
         let new = self.after.map.lookup(&image);
-        let is_new = |auth: &PullAuth| old.candidates().iter().all(|candidate| candidate.auth != *auth);
-        if new.candidates().iter().any(|candidate| is_new(&candidate.auth)) {
-            return Err(Refusal::NotReadBack(ReadBack::Foreign { key: entry.key().to_owned() }));
+        let is_old = |auth: &PullAuth| old.candidates().iter().any(|candidate| candidate.auth == *auth);
+        if new.candidates().iter().all(|candidate| is_old(&candidate.auth)) && !self.is_random_now(&image) {
+            Ok(())
+        } else if new.is_random() {
+            Err(no_host_key(host_of(key)))
+        } else {
+            Err(Refusal::NotReadBack(ReadBack::Foreign { key: entry.key().to_owned() }))
         }
-        Ok(())
     }
 
     fn is_random_now(&self, image: &str) -> bool {

@@ -177,6 +177,19 @@ fn what_is_held_stays_published() {
 }
 
 #[test]
+fn what_is_held_is_left_to_chance_no_longer_than_until_the_value_is_written() {
+    let data = r#"{"r.io":{"username":"u","password":"p"},"https://r.io":{"auth":"ignored"}}"#;
+    assert_eq!(edit_text(&docker(data), &[hold("r.io")]).change, Change::None);
+    let edited = edit_text(&docker(data), &[hold("r.io"), publish("q.io", "v", "q")]);
+    assert_eq!(pulls(&edited, "r.io/a"), "u:p");
+    // Two credentials: which one works is not for us to say.
+    let data = r#"{"r.io":{"username":"u","password":"p"},"https://r.io":{"username":"u","password":"q"}}"#;
+    let edited = edit_text(&docker(data), &[hold("r.io"), publish("q.io", "v", "q")]);
+    assert!(AuthMap::read(&edited.auth).lookup("r.io/a").is_random());
+    assert_eq!(edited.held, [server("r.io")]);
+}
+
+#[test]
 fn old_keys_of_docker_hub_go_when_its_entry_is_written() {
     let data = r#"{"docker.io":{"username":"u","password":"old"},"https://index.docker.io/v1":{"username":"u","password":"old"}}"#;
     let edited = edit_text(&docker(data), &[publish("docker.io", "u", "p")]);
