@@ -50,18 +50,23 @@ fn secret() -> impl Strategy<Value = String> {
 }
 
 fn credential() -> impl Strategy<Value = Credential> {
-    ("[a-z\"\\\\é$ ]{1,8}", secret())
-        .prop_map(|(username, secret)| Credential::new(username, Secret::new(secret), None).unwrap())
+    ("[a-z\"\\\\é$ ]{1,8}", secret()).prop_map(|(username, secret)| {
+        Credential::new(username, Secret::new(secret), None).expect("no part is empty")
+    })
 }
 
 fn auth_type() -> impl Strategy<Value = AuthType> {
     select(AuthType::ALL.as_slice())
 }
 
+fn server(text: &str) -> Server {
+    Server::parse(text).expect("the text is a server")
+}
+
 fn servers() -> impl Strategy<Value = Vec<Server>> {
     subsequence(SERVERS.to_vec(), 0..=SERVERS.len())
         .prop_shuffle()
-        .prop_map(|texts| texts.into_iter().map(|text| Server::parse(text).unwrap()).collect())
+        .prop_map(|texts| texts.into_iter().map(server).collect())
 }
 
 fn wanted() -> impl Strategy<Value = Vec<Wanted>> {
@@ -87,7 +92,7 @@ fn foreign() -> impl Strategy<Value = Foreign> {
 fn entry() -> impl Strategy<Value = String> {
     use base64::Engine;
     let encode = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
-    let quote = |text: &str| serde_json::to_string(text).unwrap();
+    let quote = |text: &str| serde_json::to_string(text).expect("a text is JSON");
     prop_oneof![
         6 => ("[a-z:]{0,4}", secret()).prop_map(move |(username, password)| {
             format!(r#"{{"username":{},"password":{}}}"#, quote(&username), quote(&password))
@@ -205,10 +210,10 @@ proptest! {
                     prop_assert!(answer.certain().is_some_and(|auth| auth.is_login(credential)), "{}", server);
                 }
             }
-            Err(auth_data::Refusal::NoHostKey { host }) => {
-                let of_host = |server: &&Server| server.host() == host;
+            Err(auth_data::Refusal::NoHostKey { server }) => {
+                let of_host = |other: &&Server| other.host() == server.host();
                 prop_assert!(servers.iter().filter(of_host).count() > 1);
-                prop_assert!(!servers.iter().any(|server| server.to_string() == host));
+                prop_assert!(!servers.iter().any(|other| other.to_string() == server.host()));
             }
             Err(other) => prop_assert!(false, "{}", other),
         }
@@ -219,12 +224,12 @@ proptest! {
         let secret_string = repository_credentials::render(&credential);
         let login = repository_credentials::parse(&secret_string).unwrap();
         prop_assert!(login.is(&credential));
-        let server = Server::parse("r.io").unwrap();
+        let server = &server("r.io");
         for auth_type in AuthType::ALL {
-            let value = auth_data::render(auth_type, &[(&server, &credential)]).unwrap();
-            let of_old = docker_config::read(&value, &server).unwrap();
+            let value = auth_data::render(auth_type, &[(server, &credential)]).unwrap();
+            let of_old = docker_config::read(&value, server).unwrap();
             let config = Secret::new(format!(r#"{{"auths":{}}}"#, value.expose()));
-            prop_assert_eq!(&docker_config::read(&config, &server).unwrap(), &credential);
+            prop_assert_eq!(&docker_config::read(&config, server).unwrap(), &credential);
             prop_assert_eq!(&of_old, &credential);
         }
     }
@@ -314,7 +319,7 @@ proptest! {
 
     #[test]
     fn nothing_printable_tells_a_secret(
-        text in file(), auth_type in auth_type(), wanted in wanted(), foreign in foreign(), server in select(SERVERS.as_slice()),
+        text in file(), auth_type in auth_type(), wanted in wanted(), foreign in foreign(), of in select(SERVERS.as_slice()),
     ) {
         let observed = Secret::from(text.as_str());
         let environment = Environment::parse(text.as_bytes());
@@ -340,7 +345,7 @@ proptest! {
         }
         for line in text.lines() {
             let json = Secret::from(line.split_once('=').map_or(line, |(_, value)| value));
-            if let Err(error) = docker_config::read(&json, &Server::parse(server).unwrap()) {
+            if let Err(error) = docker_config::read(&json, &server(of)) {
                 said.push(format!("{} {error} {}", says(&error), error.remedy()));
             }
             said.push(says(&repository_credentials::parse(&json)));
@@ -381,7 +386,7 @@ proptest! {
             let wanted = [Wanted { server: Server::DockerHub, desired: Desired::Hold }];
             prop_assert!(ecs_config::edit(Some(&text), auth_type, &wanted, Foreign::Keep).is_ok());
         }
-        let _ = docker_config::read(&Secret::new(broken), &Server::parse("r.io").unwrap());
+        let _ = docker_config::read(&Secret::new(broken), &server("r.io"));
     }
 
     #[test]

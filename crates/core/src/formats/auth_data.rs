@@ -32,9 +32,9 @@ pub enum Refusal {
     #[error("the username for `{server}` has a ':', where type `dockercfg` ends it")]
     ColonInUsername { server: Server },
     #[error(
-        "there are several keys of `{host}` and none for the host alone, so the agent would take one at random"
+        "beside `{server}` the host has other keys and none for itself, and then the agent takes one at random"
     )]
-    NoHostKey { host: String },
+    NoHostKey { server: Server },
     #[error("`{ENGINE_AUTH_DATA}` would be a line of {bytes} bytes, and must stay under {MAX_LINE_BYTES}")]
     TooLong { bytes: usize },
     #[error("the agent's rules, asked about what was rendered, do not give `{server}` its credential")]
@@ -49,11 +49,10 @@ impl Refusal {
             Self::ColonInUsername { server } => {
                 format!("use `format: docker`, or a username without ':' for `{server}`")
             }
-            Self::NoHostKey { host } => {
-                format!(
-                    "list a registry with `server: {host}` too; its credential is for the host's other images"
-                )
-            }
+            Self::NoHostKey { server } => format!(
+                "list a registry with `server: {}` too; its credential is for the host's other images",
+                server.host()
+            ),
             Self::TooLong { .. } => {
                 "spread the registries over several ecs_configs, or use shorter tokens".to_owned()
             }
@@ -77,9 +76,9 @@ pub fn render(auth_type: AuthType, registries: &[(&Server, &Credential)]) -> Res
         }
         data.publish(server, credential)?;
     }
-    for (server, _) in registries {
+    for (server, _) in registries.iter().rev() {
         if data.add_host_key(server) == HostKey::Missing {
-            return Err(Refusal::NoHostKey { host: server.host().to_owned() });
+            return Err(Refusal::NoHostKey { server: (*server).clone() });
         }
     }
     let value = data.to_value()?;
@@ -112,7 +111,7 @@ pub(super) struct AuthData {
 /// What [`AuthData::add_host_key`] found or did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostKey {
-    /// Not needed, or there.
+    /// It is there, or not needed.
     Present,
     Added,
     /// The host has other keys, so that whose credential it should get is not for us to say.
@@ -143,34 +142,32 @@ impl AuthData {
         self.entries.insert(key, value);
     }
 
+    pub(super) fn has(&self, server: &Server) -> bool {
+        self.entries.contains_key(&server.key())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Gives the host of a server with a path, if there is no other key of that host, the server's own entry.
+    /// Gives the host of a server with a path the server's own entry, if that is the only one of the host.
     pub(super) fn add_host_key(&mut self, server: &Server) -> HostKey {
-        let Server::Other { host, path: Some(_) } = server else {
+        let key = server.key();
+        let (Server::Other { host, path: Some(_) }, Some(value)) = (server, self.entries.get(&key)) else {
             return HostKey::Present;
         };
-        let mut keys = self.entries.keys().map(|key| strip_scheme(key)).filter(|key| host_of(key) == host);
-        if keys.clone().any(|key| key == host) {
-            return HostKey::Present;
+        let mut others = self
+            .entries
+            .keys()
+            .map(|other| strip_scheme(other))
+            .filter(|other| host_of(other) == host && *other != key)
+            .peekable();
+        if others.peek().is_none() {
+            let value = value.clone();
+            self.entries.insert(host.clone(), value);
+            return HostKey::Added;
         }
-        if keys.any(|key| key != server.key()) {
-            return HostKey::Missing;
-        }
-        self.copy_to_host(server)
-    }
-
-    /// Gives the host of a server the server's own entry.
-    pub(super) fn copy_to_host(&mut self, server: &Server) -> HostKey {
-        match self.entries.get(&server.key()) {
-            Some(value) => {
-                self.entries.insert(server.host().to_owned(), value.clone());
-                HostKey::Added
-            }
-            None => HostKey::Present,
-        }
+        if others.any(|other| other == host) { HostKey::Present } else { HostKey::Missing }
     }
 
     /// The value of `ECS_ENGINE_AUTH_DATA`.
@@ -255,7 +252,10 @@ mod tests {
             r#"{"r.io":{"auth":"dTpw"},"r.io/team":{"auth":"dTpw"}}"#
         );
         let several = [("r.io/team", "u", "p"), ("r.io/b", "u", "q")];
-        assert_eq!(rendered(AuthType::Dockercfg, &several), Err(Refusal::NoHostKey { host: "r.io".into() }));
+        assert_eq!(
+            rendered(AuthType::Dockercfg, &several),
+            Err(Refusal::NoHostKey { server: server("r.io/b") })
+        );
         let with_host = [several[0], several[1], ("r.io", "u", "r")];
         assert!(rendered(AuthType::Dockercfg, &with_host).is_ok());
     }

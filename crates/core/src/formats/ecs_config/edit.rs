@@ -3,7 +3,7 @@
 use super::owner::{Held, Owned};
 use super::proof::Proof;
 use super::text::{Document, Values, Variable};
-use super::{Change, Desired, Edited, Foreign, Note, Refusal, Unconvertible, Wanted};
+use super::{Change, Desired, Edited, Foreign, Note, ReadBack, Refusal, Unconvertible, Wanted};
 use crate::agent::auth::{Problem, printable_key};
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE};
 use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Entry, Environment, Login, PullAuth};
@@ -47,7 +47,7 @@ pub fn edit(
         if foreign == Foreign::Keep {
             rendering.keep_foreign()?;
         }
-        rendering.add_host_keys(wanted);
+        rendering.add_host_keys(wanted)?;
         if !(rendering.data.is_empty() && before.map.entries().is_empty()) {
             rendered = rendering.data.to_value()?;
             notes.extend(notes_on_data(&before));
@@ -202,17 +202,41 @@ impl<'a> Rendering<'a> {
         Ok(())
     }
 
-    /// Gives the host of a path the path's credential where it had it before, or where there is no other key of that
-    /// host. Where one is missing after that, the proof says whether it matters.
-    fn add_host_keys(&mut self, wanted: &[Wanted]) {
+    /// Gives the host of a path the path's credential where there is no other key of that host. Between several listed
+    /// paths that is not for us to choose; whether a foreign one is harmed, the proof says.
+    fn add_host_keys(&mut self, wanted: &[Wanted]) -> Result<(), Refusal> {
         for (index, Wanted { server, .. }) in wanted.iter().enumerate() {
-            let had_one = self.owned.has_host_key(index, server);
-            let host_key =
-                if had_one { self.data.copy_to_host(server) } else { self.data.add_host_key(server) };
-            if host_key == HostKey::Added && !had_one {
-                self.notes.push(Note::HostKey { server: server.clone() });
+            match self.data.add_host_key(server) {
+                HostKey::Added if !self.owned.has_host_key(index, server) => {
+                    self.notes.push(Note::HostKey { server: server.clone() });
+                }
+                HostKey::Missing if wanted.iter().any(|other| self.is_neighbour(&other.server, server)) => {
+                    return Err(no_host_key(server.host(), wanted, self.owned));
+                }
+                HostKey::Added | HostKey::Present | HostKey::Missing => {}
             }
         }
+        Ok(())
+    }
+
+    /// Whether another listed server has an entry for the same host.
+    fn is_neighbour(&self, other: &Server, server: &Server) -> bool {
+        other != server && other.host() == server.host() && self.data.has(other)
+    }
+}
+
+/// The refusal for a host without a key, which names the server whose publication brings it about: one that is not
+/// published yet before one that is, so that a new server does not stop an old one's new password.
+pub(super) fn no_host_key(host: &str, wanted: &[Wanted], owned: &Owned<'_>) -> Refusal {
+    let on_host = wanted.iter().enumerate().filter(|(_, wanted)| wanted.server.host() == host);
+    let rank = |&(index, Wanted { server, desired }): &(usize, &Wanted)| {
+        let is_new = matches!(owned.held(index, server), Held::Nothing);
+        (matches!(desired, Desired::Publish(_)), is_new, index)
+    };
+    match on_host.max_by_key(rank) {
+        Some((_, wanted)) => auth_data::Refusal::NoHostKey { server: wanted.server.clone() }.into(),
+        // Nobody asked for a key of this host, so an edit makes none.
+        None => Refusal::NotReadBack(ReadBack::Foreign { key: host.to_owned() }),
     }
 }
 

@@ -1,12 +1,11 @@
 //! The proof that an edited file does what it is for, by the agent's own rules.
 
-use super::edit::File;
+use super::edit::{File, no_host_key};
 use super::owner::{Held, Owned};
 use super::{Desired, Foreign, ReadBack, Refusal, Wanted};
 use crate::agent::auth::host_of;
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE};
 use crate::agent::{AuthSetting, AuthType, Entry, PullAuth};
-use crate::formats::auth_data;
 use crate::formats::image::{image_below, repository};
 use crate::server::Server;
 
@@ -66,14 +65,14 @@ impl Proof<'_> {
         };
         if !is_given {
             return Err(if answer.is_random() {
-                no_host_key(server.host())
+                self.no_host_key(server.host())
             } else {
                 Refusal::NotReadBack(ReadBack::Server(server.clone()))
             });
         }
         // The other images of a path's host must not come to depend on chance because of it.
         match image_below(server.host(), &self.after.map) {
-            Some(image) if self.is_random_now(&image) => Err(no_host_key(server.host())),
+            Some(image) if self.is_random_now(&image) => Err(self.no_host_key(server.host())),
             _ => Ok(()),
         }
     }
@@ -93,7 +92,7 @@ impl Proof<'_> {
         if new.candidates().iter().all(|candidate| is_old(&candidate.auth)) && !self.is_random_now(&image) {
             Ok(())
         } else if new.is_random() {
-            Err(no_host_key(host_of(key)))
+            Err(self.no_host_key(host_of(key)))
         } else {
             Err(Refusal::NotReadBack(ReadBack::Foreign { key: entry.key().to_owned() }))
         }
@@ -102,8 +101,8 @@ impl Proof<'_> {
     fn is_random_now(&self, image: &str) -> bool {
         self.after.map.lookup(image).is_random() && !self.before.map.lookup(image).is_random()
     }
-}
 
-fn no_host_key(host: &str) -> Refusal {
-    Refusal::Data(auth_data::Refusal::NoHostKey { host: host.to_owned() })
+    fn no_host_key(&self, host: &str) -> Refusal {
+        no_host_key(host, self.wanted, self.owned)
+    }
 }

@@ -59,13 +59,20 @@ impl fmt::Display for ReadBack {
 }
 
 impl Refusal {
-    /// The registry without which the others could be published: holding it back makes the edit possible.
+    /// The server that stands in the others' way. With it on hold the edit is possible, or another server is named that
+    /// stands in the way too; if the one that is named is on hold already, the edit is not possible.
     pub fn server(&self) -> Option<&Server> {
         match self {
-            Self::Data(auth_data::Refusal::ColonInUsername { server }) => Some(server),
-            Self::Unreadable(_)
+            Self::Data(
+                auth_data::Refusal::ColonInUsername { server } | auth_data::Refusal::NoHostKey { server },
+            ) => Some(server),
+            Self::Data(
+                auth_data::Refusal::SameKey { .. }
+                | auth_data::Refusal::TooLong { .. }
+                | auth_data::Refusal::NotReadBack { .. },
+            )
+            | Self::Unreadable(_)
             | Self::NoStart(_)
-            | Self::Data(_)
             | Self::Foreign { .. }
             | Self::NotReadBack(_) => None,
         }

@@ -215,15 +215,33 @@ fn a_path_has_its_hosts_key_or_is_refused() {
     assert_eq!(pulls(&edited, "r.io/b/a"), "v:q");
     assert_eq!(pulls(&edited, "r.io/x"), "f:g");
     // Two paths and nobody for the host.
-    let no_host_key = Refusal::Data(auth_data::Refusal::NoHostKey { host: "r.io".into() });
-    assert_eq!(refusal("", &[publish("r.io/team", "u", "p"), publish("r.io/b", "v", "q")]), no_host_key);
+    let no_host_key = |text: &str| Refusal::Data(auth_data::Refusal::NoHostKey { server: server(text) });
+    assert_eq!(
+        refusal("", &[publish("r.io/team", "u", "p"), publish("r.io/b", "v", "q")]),
+        no_host_key("r.io/b")
+    );
     // A foreign path, whose images would come to depend on chance.
     let theirs = docker(r#"{"r.io/b":{"username":"f","password":"g"}}"#);
-    assert_eq!(refusal(&theirs, &[publish("r.io/team", "u", "p")]), no_host_key);
+    assert_eq!(refusal(&theirs, &[publish("r.io/team", "u", "p")]), no_host_key("r.io/team"));
     // What was left to chance before does not stop the others.
     let theirs =
         docker(r#"{"q.io/a":{"username":"f","password":"g"},"q.io/bb":{"username":"x","password":"y"}}"#);
     assert_eq!(pulls(&edit_text(&theirs, &[publish("r.io", "u", "p")]), "r.io/a"), "u:p");
+}
+
+#[test]
+fn a_new_path_does_not_stop_an_old_one() {
+    let old = edit_text("", &[publish("r.io/team", "u", "p")]);
+    for other in ["r.io/a", "r.io/zzzzzz"] {
+        for is_first in [true, false] {
+            let mut wanted = [publish("r.io/team", "u", "new"), publish(other, "v", "q")];
+            wanted.rotate_left(usize::from(is_first));
+            let refusal = refusal(old.text.expose(), &wanted);
+            assert_eq!(refusal.server(), Some(&server(other)), "{refusal:?}");
+            let wanted = [publish("r.io/team", "u", "new"), hold(other)];
+            assert_eq!(pulls(&edit_text(old.text.expose(), &wanted), "r.io/x"), "u:new");
+        }
+    }
 }
 
 #[test]
