@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use regcred_core::agent::{AuthMap, AuthType, EffectiveAuth, Environment, PullAuth};
+use regcred_core::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Environment, Misread, PullAuth};
 use regcred_core::credential::Credential;
 use regcred_core::fingerprint::FingerprintKey;
-use regcred_core::formats::ecs_config::{self, Change, Desired, Foreign, Refusal, Unreadable, Wanted};
+use regcred_core::formats::ecs_config::{self, Change, Desired, Foreign, Refusal, Wanted};
 use regcred_core::formats::{auth_data, docker_config, repository_credentials};
 use regcred_core::names::EcsConfigName;
 use regcred_core::secret::Secret;
@@ -284,6 +284,45 @@ proptest! {
     }
 
     #[test]
+    fn who_stands_in_the_way_is_held_back_and_the_next_pass_writes_nothing(
+        text in prop::option::of(file()), auth_type in auth_type(), wanted in wanted(), foreign in foreign(),
+    ) {
+        // Type `dockercfg` cannot hold the second one's username.
+        let spoilt = Credential::new("a:b".to_owned(), SECRET.into(), None).unwrap();
+        let mut wanted = wanted;
+        if let Some(second) = wanted.get_mut(1) {
+            second.desired = Desired::Publish(spoilt);
+        }
+        let pass = |observed: Option<&Secret>| {
+            let mut wanted = wanted.clone();
+            loop {
+                let refusal = match ecs_config::edit(observed, auth_type, &wanted, foreign) {
+                    Ok(edited) => break Ok(edited),
+                    Err(refusal) => refusal,
+                };
+                let held_back = wanted.iter_mut().find(|wanted| {
+                    Some(&wanted.server) == refusal.server() && matches!(wanted.desired, Desired::Publish(_))
+                });
+                match held_back {
+                    Some(wanted) => wanted.desired = Desired::Hold,
+                    None => break Err(refusal),
+                }
+            }
+        };
+        let observed = text.as_deref().map(Secret::from);
+        match pass(observed.as_ref()) {
+            Ok(first) => {
+                let second = pass(Some(&first.text).filter(|text| !text.is_empty())).unwrap();
+                prop_assert_eq!(second.change, Change::None, "{}\n{}", first.text.expose(), second.text.expose());
+                prop_assert_eq!(second.published, first.published);
+                prop_assert_eq!(second.held, first.held);
+            }
+            Err(Refusal::Foreign { .. } | Refusal::Data(auth_data::Refusal::NoHostKey { .. })) => {}
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+    }
+
+    #[test]
     fn an_edit_takes_nothing_from_other_registries(text in file(), auth_type in auth_type(), wanted in wanted()) {
         let observed = Secret::from(text.as_str());
         if let Ok(edited) = ecs_config::edit(Some(&observed), auth_type, &wanted, Foreign::Keep) {
@@ -309,7 +348,7 @@ proptest! {
             servers.into_iter().map(|server| Wanted { server, desired: Desired::Hold }).collect();
         let observed = Secret::from(text.as_str());
         let is_same_type = *Environment::parse(text.as_bytes()).auth().auth_type()
-            == regcred_core::agent::AuthSetting::Type(auth_type);
+            == AuthSetting::Type(auth_type);
         if let (true, Ok(edited)) =
             (is_same_type, ecs_config::edit(Some(&observed), auth_type, &wanted, Foreign::Keep))
         {
@@ -337,7 +376,10 @@ proptest! {
         ];
         said.extend(map.warnings().iter().map(|warning| format!("{warning} {:?}", warning.logged())));
         match ecs_config::edit(Some(&observed), auth_type, &wanted, foreign) {
-            Ok(edited) => said.push(says(&edited)),
+            Ok(edited) => {
+                said.push(says(&edited));
+                said.extend(edited.notes.iter().map(ToString::to_string));
+            }
             Err(refusal) => {
                 said.push(says(&refusal));
                 said.push(format!("{refusal} {}", refusal.remedy(&EcsConfigName::from("prod"))));
@@ -395,7 +437,7 @@ proptest! {
         let is_misread = text.contains(['\0', '\r']) || text.starts_with('\u{feff}') || text.contains('=');
         match ecs_config::edit(Some(&observed), AuthType::Docker, &wanted, Foreign::Keep) {
             Ok(edited) => prop_assert!(edited.text.expose().starts_with(text.trim_end_matches(['\r', '\n']))),
-            Err(Refusal::Unreadable(Unreadable::Nul { .. } | Unreadable::CarriageReturn { .. } | Unreadable::ByteOrderMark)
+            Err(Refusal::Misread(Misread::Nul { .. } | Misread::CarriageReturn { .. } | Misread::ByteOrderMark)
                 | Refusal::NoStart(_)) => prop_assert!(is_misread),
             Err(Refusal::Data(auth_data::Refusal::NoHostKey { .. })) => {}
             Err(other) => prop_assert!(false, "{}", other),

@@ -387,3 +387,103 @@ impl fmt::Display for Unreadable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a pull from `r.io` surely uses: nothing, `username:password`, or `username|token`.
+    fn pull(auth_type: &str, data: &str) -> String {
+        let map = AuthMap::read(&EffectiveAuth::new(auth_type, data));
+        match map.lookup("r.io/a").certain() {
+            Some(PullAuth::Anonymous) => String::new(),
+            Some(PullAuth::Login(login)) => format!("{}:{}", login.username, login.password.expose()),
+            Some(PullAuth::Token { username, token }) => format!("{username}|{}", token.expose()),
+            None => panic!("{data} is random"),
+        }
+    }
+
+    #[test]
+    fn dockercfg_is_read_as_the_agent_reads_it() {
+        for (data, expected) in [
+            (r#"{"r.io":{"auth":"dTpw"}}"#, "u:p"),
+            (r#"{"r.io":{"AUTH":"dTpw","email":"e@x","username":1}}"#, "u:p"),
+            (r#"{"r.io":{"auth":"dTpwOnE="}}"#, "u:p:q"),
+            (r#"{"r.io":{"auth":"dTpwCg=="}}"#, "u:p\n"),
+            (r#"{"r.io":{"auth":"dT\r\npw"}}"#, "u:p"),
+            (r#"{"r.io":{"auth":"dTo="}}"#, "u:"),
+            (r#"{"r.io":{"auth":"OnA="}}"#, ":p"),
+            (r#"{"r.io":{"auth":"Og=="}}"#, ""),
+            (r#"{"r.io":{"auth":"dTr/"}}"#, "u:\u{fffd}"),
+            (r#"{"r.io":{"auth":"eDp5"},"r.io":{"auth":"dTpw"}}"#, "u:p"),
+            (r#"{"r.io":{"auth":"eDp5"},"r.io":null}"#, ""),
+            (r#"{"r.io":{"username":"u","password":"p"}}"#, ""),
+            (r#"{"r.io":{"identitytoken":"t"}}"#, ""),
+            (r#"{"r.io":{"auth":"dTpwcQ"}}"#, ""),
+            (r#"{"r.io":{"auth":"dTpw"},"q.io":{"auth":"junk!"}}"#, "u:p"),
+            (r#"{"r.io":{"auth":"dTpw"},"q.io":{"auth":1}}"#, ""),
+            (r#"{"r.io":{"auth":"dTpw"},"credsStore":"x"}"#, ""),
+            (r#"{"r.io":{"auth":"dTpw"},"HttpHeaders":{"a":1}}"#, "u:p"),
+            (r#"{"auths":{"r.io":{"auth":"dTpw"}}}"#, ""),
+            (r#"{"r.io":{"auth":"dTpw"}},"#, ""),
+        ] {
+            assert_eq!(pull("dockercfg", data), expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn docker_is_read_as_the_agent_reads_it() {
+        for (data, expected) in [
+            (r#"{"r.io":{"username":"u","password":"p"}}"#, "u:p"),
+            (r#"{"r.io":{"Username":"u","PASSWORD":"p","email":"e","other":[]}}"#, "u:p"),
+            (r#"{"r.io":{"username":"u","password":"p","identitytoken":"t"}}"#, "u|t"),
+            (r#"{"r.io":{"username":"u","registrytoken":"r","identitytoken":"t"}}"#, "u|r"),
+            (r#"{"r.io":{"auth":"dTpw"}}"#, ""),
+            (r#"{"r.io":null}"#, ""),
+            (r#"{"r.io":{"username":"u","password":"p","auth":1}}"#, ""),
+            (r#"{"r.io":{"username":"u","password":"p"},"q.io":"x"}"#, ""),
+            ("{}", ""),
+            ("null", ""),
+            ("", ""),
+        ] {
+            assert_eq!(pull("docker", data), expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_types_count() {
+        let data = r#"{"r.io":{"username":"u","password":"p"}}"#;
+        for (auth_type, expected) in [
+            ("docker", "u:p"),
+            (" docker\t", "u:p"),
+            ("Docker", ""),
+            ("\"docker\"", ""),
+            ("", ""),
+            ("dockercfg", ""),
+        ] {
+            assert_eq!(pull(auth_type, data), expected, "{auth_type}");
+        }
+    }
+
+    #[test]
+    fn a_revision_follows_what_an_agent_would_take() {
+        let key = FingerprintKey::from_bytes([1; 32]);
+        let revision = |auth_type, data| EffectiveAuth::new(auth_type, data).revision(&key);
+        assert_eq!(revision("docker", "{}"), revision(" docker ", "\t{} "));
+        assert_ne!(revision("docker", "{}"), revision("dockercfg", "{}"));
+        assert_ne!(revision("docker", "{}"), revision("docker", "\u{a0}{}"), "which is no JSON");
+        assert_eq!(revision("", ""), EffectiveAuth::none().revision(&key));
+    }
+
+    #[test]
+    fn a_key_is_printed_without_what_could_be_a_secret_or_a_control_character() {
+        for (key, printed) in [
+            ("https://r.io/a@b", "https://r.io/a@b"),
+            ("https://user:hunter2@r.io/a", "https://…@r.io/a"),
+            ("user@r.io", "…@r.io"),
+            ("r.io\u{1b}[2J", "r.io\\u{1b}[2J"),
+        ] {
+            assert_eq!(printable_key(key), printed);
+        }
+    }
+}

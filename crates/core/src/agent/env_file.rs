@@ -75,6 +75,42 @@ pub enum StartFault {
     TooMuch { bytes: usize },
 }
 
+/// Why a file would not be read as it is meant. Lines are counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Misread {
+    #[error("line {line} is not UTF-8 text: each byte of it that is none becomes U+FFFD")]
+    NotText { line: usize },
+    #[error("line {line} has a NUL byte, with which no process can be started")]
+    Nul { line: usize },
+    #[error("it begins with a byte order mark, which becomes a part of its first variable's name")]
+    ByteOrderMark,
+    #[error("line {line} has a carriage return inside, and what follows it is taken for the same line")]
+    CarriageReturn { line: usize },
+}
+
+/// The first thing in a file that its author cannot have meant as agents read it; none: its lines are what they seem.
+pub fn misread(file: &[u8]) -> Option<Misread> {
+    file.split(|&byte| byte == b'\n').enumerate().find_map(|(index, bytes)| {
+        let line = index + 1;
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Some(Misread::NotText { line });
+        };
+        let text = text.trim();
+        // Before a comment the mark harms nobody; before a variable it becomes a part of its name.
+        let marked =
+            text.strip_prefix('\u{feff}').filter(|rest| index == 0 && !rest.trim_start().starts_with('#'));
+        if text.contains('\0') {
+            Some(Misread::Nul { line })
+        } else if text.contains('\r') {
+            Some(Misread::CarriageReturn { line })
+        } else if marked.is_some_and(|rest| rest.contains('=')) {
+            Some(Misread::ByteOrderMark)
+        } else {
+            None
+        }
+    })
+}
+
 impl Environment {
     /// Reads a file's bytes. Every input is a file; what does not read as a variable is none.
     pub fn parse(file: &[u8]) -> Self {
@@ -252,6 +288,23 @@ mod tests {
             Environment::parse(many.join("\n").as_bytes()).start_faults()[..],
             [StartFault::TooMuch { bytes: 3_000_000.. }]
         ));
+    }
+
+    #[test]
+    fn files_that_are_not_what_they_seem_are_told() {
+        for (file, expected) in [
+            (&b"A=1\nB=2\r\n\r\n \r"[..], None),
+            (b"A=1\rB=2\r", Some(Misread::CarriageReturn { line: 1 })),
+            (b"A=1\n# a\rb\n", Some(Misread::CarriageReturn { line: 2 })),
+            (b"\xef\xbb\xbfA=1", Some(Misread::ByteOrderMark)),
+            (b"\xef\xbb\xbf# A=1\nB=1", None),
+            (b"\xef\xbb\xbf\nB=1", None),
+            (b"A=1\nB=\xff", Some(Misread::NotText { line: 2 })),
+            (b"A=1\nB\0", Some(Misread::Nul { line: 2 })),
+            (b"", None),
+        ] {
+            assert_eq!(misread(file), expected, "{file:?}");
+        }
     }
 
     #[test]

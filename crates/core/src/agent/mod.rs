@@ -15,6 +15,6 @@ pub mod lookup;
 pub mod warning;
 
 pub use auth::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Entry, Login, PullAuth};
-pub use env_file::{Environment, StartFault};
+pub use env_file::{Environment, Misread, StartFault};
 pub use lookup::{Answer, Candidate, Rule};
 pub use warning::Warning;

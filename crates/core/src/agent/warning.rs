@@ -179,3 +179,65 @@ impl fmt::Display for Warning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::auth::EffectiveAuth;
+
+    fn warnings(auth_type: &str, data: &str) -> Vec<Warning> {
+        AuthMap::read(&EffectiveAuth::new(auth_type, data)).warnings()
+    }
+
+    #[test]
+    fn what_does_not_do_what_it_seems_to_is_told() {
+        let unreadable = |why| Warning::Unreadable { auth_type: AuthType::Docker, why };
+        let key = || "r.io".to_owned();
+        for (data, expected) in [
+            ("", unreadable(Unreadable::Empty)),
+            ("'{}'", unreadable(Unreadable::Quoted)),
+            ("\"{}\"", unreadable(Unreadable::Quoted)),
+            ("{},", unreadable(Unreadable::NotJson)),
+            ("[]", unreadable(Unreadable::NotAnObject)),
+            (r#"{"r.io":"x"}"#, unreadable(Unreadable::EntryNotAnObject { key: key() })),
+            (r#"{"r.io":{"auth":1}}"#, unreadable(Unreadable::FieldNotAString { key: key() })),
+            (r#"{"auths":{"r.io":{}}}"#, Warning::Wrapped { skipped: None }),
+            (r#"{"r.io":{"auth":"dTpw"}}"#, Warning::NoLogin { key: key() }),
+            (r#"{"r.io":{"username":"u","password":"p\n"}}"#, Warning::LineBreak { key: key() }),
+            (
+                r#"{"docker.io":{"username":"u","password":"p"}}"#,
+                Warning::DeadHubKey { key: "docker.io".to_owned() },
+            ),
+            (
+                r#"{"r.io":{"username":"u","password":"p"},"https://r.io":{"username":"u","password":"p"}}"#,
+                Warning::SameKey { keys: vec![key(), "https://r.io".to_owned()] },
+            ),
+            (
+                r#"{"r.io/a":{"username":"u","password":"p"},"r.io/b":{"username":"u","password":"p"}}"#,
+                Warning::NoHostKey { host: key() },
+            ),
+        ] {
+            assert_eq!(warnings("docker", data), [expected], "{data}");
+        }
+        assert_eq!(warnings("Docker", "{}"), [Warning::UnknownType]);
+        assert_eq!(warnings("", ""), []);
+        assert_eq!(
+            warnings("docker", r#"{"https://index.docker.io/v1/":{"username":"u","password":"p"}}"#),
+            []
+        );
+    }
+
+    #[test]
+    fn what_the_agent_logs_is_told_word_for_word() {
+        let logged = |data| warnings("dockercfg", data).iter().map(Warning::logged).collect::<Vec<_>>();
+        assert_eq!(logged("{"), [Some("Could not parse 'dockercfg' type auth config".to_owned())]);
+        assert_eq!(
+            logged(r#"{"r.io":{"auth":"x"},"q.io":{},"auths":{}}"#),
+            [
+                Some("Malformed auth data for registry r.io".to_owned()),
+                Some("Malformed auth data for registry q.io; must contain ':'".to_owned()),
+                Some("Malformed auth data for registry auths; must contain ':'".to_owned()),
+            ]
+        );
+    }
+}

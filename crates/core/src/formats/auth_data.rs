@@ -77,8 +77,10 @@ pub fn render(auth_type: AuthType, registries: &[(&Server, &Credential)]) -> Res
         data.publish(server, credential)?;
     }
     for (server, _) in registries.iter().rev() {
-        if data.add_host_key(server) == HostKey::Missing {
-            return Err(Refusal::NoHostKey { server: (*server).clone() });
+        match data.host_key(server) {
+            HostKey::Present => {}
+            HostKey::Lone => data.copy_to_host(server),
+            HostKey::Missing => return Err(Refusal::NoHostKey { server: (*server).clone() }),
         }
     }
     let value = data.to_value()?;
@@ -108,13 +110,14 @@ pub(super) struct AuthData {
     entries: BTreeMap<String, Secret>,
 }
 
-/// What [`AuthData::add_host_key`] found or did.
+/// Whether the host of a server with a path has a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostKey {
-    /// It is there, or not needed.
+    /// It has, or nobody needs it.
     Present,
-    Added,
-    /// The host has other keys, so that whose credential it should get is not for us to say.
+    /// It has not, and the server's is the only key of the host: the agent uses that for all of the host's images.
+    Lone,
+    /// It has not, and there are several keys of the host, of which the agent takes any.
     Missing,
 }
 
@@ -150,24 +153,26 @@ impl AuthData {
         self.entries.is_empty()
     }
 
-    /// Gives the host of a server with a path the server's own entry, if that is the only one of the host.
-    pub(super) fn add_host_key(&mut self, server: &Server) -> HostKey {
-        let key = server.key();
-        let (Server::Other { host, path: Some(_) }, Some(value)) = (server, self.entries.get(&key)) else {
+    pub(super) fn host_key(&self, server: &Server) -> HostKey {
+        let (Server::Other { host, path: Some(_) }, true) = (server, self.has(server)) else {
             return HostKey::Present;
         };
-        let mut others = self
-            .entries
-            .keys()
-            .map(|other| strip_scheme(other))
-            .filter(|other| host_of(other) == host && *other != key)
-            .peekable();
-        if others.peek().is_none() {
-            let value = value.clone();
-            self.entries.insert(host.clone(), value);
-            return HostKey::Added;
+        let of_host = || self.entries.keys().map(|key| strip_scheme(key)).filter(|key| host_of(key) == host);
+        if of_host().any(|key| key == host) {
+            HostKey::Present
+        } else if of_host().count() == 1 {
+            HostKey::Lone
+        } else {
+            HostKey::Missing
         }
-        if others.any(|other| other == host) { HostKey::Present } else { HostKey::Missing }
+    }
+
+    /// Gives the host of a server the server's own entry.
+    pub(super) fn copy_to_host(&mut self, server: &Server) {
+        if let Some(value) = self.entries.get(&server.key()) {
+            let value = value.clone();
+            self.entries.insert(server.host().to_owned(), value);
+        }
     }
 
     /// The value of `ECS_ENGINE_AUTH_DATA`.

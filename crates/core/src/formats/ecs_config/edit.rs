@@ -5,7 +5,7 @@ use super::proof::Proof;
 use super::text::{Document, Values, Variable};
 use super::{Change, Desired, Edited, Foreign, Note, ReadBack, Refusal, Unconvertible, Wanted};
 use crate::agent::auth::{Problem, printable_key};
-use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE};
+use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, misread};
 use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Entry, Environment, Login, PullAuth};
 use crate::formats::auth_data::{self, AuthData, HostKey, entry, gives, is_same_key};
 use crate::secret::Secret;
@@ -29,7 +29,10 @@ pub fn edit(
         }
     }
     let text = observed.map_or("", Secret::expose);
-    let document = Document::read(text)?;
+    if let Some(why) = misread(text.as_bytes()) {
+        return Err(Refusal::Misread(why));
+    }
+    let document = Document::read(text);
     let before = File::read(text);
     // What is wrong with another line is for its owner to mend; what is wrong with ours is mended below.
     if let Some(fault) =
@@ -202,18 +205,23 @@ impl<'a> Rendering<'a> {
         Ok(())
     }
 
-    /// Gives the host of a path the path's credential where there is no other key of that host. Between several listed
-    /// paths that is not for us to choose; whether a foreign one is harmed, the proof says.
+    /// Gives the host of a path the path's credential where there is no other key of that host, and none is to come.
+    /// Between several listed paths that is not for us to choose; whether a foreign one is harmed, the proof says.
     fn add_host_keys(&mut self, wanted: &[Wanted]) -> Result<(), Refusal> {
         for (index, Wanted { server, .. }) in wanted.iter().enumerate() {
-            match self.data.add_host_key(server) {
-                HostKey::Added if !self.owned.has_host_key(index, server) => {
-                    self.notes.push(Note::HostKey { server: server.clone() });
+            let is_listed = || wanted.iter().any(|other| other.server.key() == server.host());
+            let is_neighbour = |other: &Wanted| self.is_neighbour(&other.server, server);
+            match self.data.host_key(server) {
+                HostKey::Lone if !is_listed() => {
+                    self.data.copy_to_host(server);
+                    if !self.owned.has_host_key(index, server) {
+                        self.notes.push(Note::HostKey { server: server.clone() });
+                    }
                 }
-                HostKey::Missing if wanted.iter().any(|other| self.is_neighbour(&other.server, server)) => {
+                HostKey::Missing if wanted.iter().any(is_neighbour) => {
                     return Err(no_host_key(server.host(), wanted, self.owned));
                 }
-                HostKey::Added | HostKey::Present | HostKey::Missing => {}
+                HostKey::Present | HostKey::Lone | HostKey::Missing => {}
             }
         }
         Ok(())

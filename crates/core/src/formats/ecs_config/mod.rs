@@ -6,6 +6,7 @@
 //! agent would take otherwise leaves this module.
 
 mod edit;
+mod note;
 mod owner;
 mod proof;
 mod refusal;
@@ -16,11 +17,12 @@ mod text;
 use zeroize::Zeroizing;
 
 pub use edit::edit;
+pub use note::Note;
 pub use refusal::{ReadBack, Refusal, Unconvertible};
-pub use text::{Unreadable, Variable};
+pub use text::Variable;
 
-use crate::agent::EffectiveAuth;
-use crate::agent::auth::Unreadable as UnreadableData;
+use crate::agent::env_file::misread;
+use crate::agent::{EffectiveAuth, Misread};
 use crate::credential::Credential;
 use crate::secret::Secret;
 use crate::server::Server;
@@ -87,34 +89,10 @@ impl Edited {
     }
 }
 
-/// Something about the file that a person may want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The variable was set several times. Only the last line counts; the earlier ones are removed.
-    Repeated { variable: Variable, removed: usize },
-    /// The line names one of the variables in a way that agents do not read. It stays.
-    Ignored { line: usize },
-    /// Agents could not read the authentication data, which is replaced.
-    UnreadableData { why: UnreadableData },
-    /// Agents did not know the authentication type, so they used nothing of the data, which is replaced.
-    UnknownType,
-    /// Data without a type is used by no agent; it is replaced.
-    NoType,
-    /// An entry that no agent used is removed, because its type changes or its registry has another key.
-    DeadEntry { key: String },
-    /// The host gets the same credential as the path, without which agents would choose at random.
-    HostKey { server: Server },
-    /// What is published of this held server cannot be written in the other type, and is removed.
-    NotConverted { server: Server, why: Unconvertible },
-}
-
 /// Takes a file's bytes for text, as an edit needs it; bytes that are none are wiped.
 pub fn decode(bytes: Vec<u8>) -> Result<Secret, Refusal> {
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Secret::new(text)),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            Err(Refusal::Unreadable(Unreadable::NotText))
-        }
-    }
+    String::from_utf8(bytes).map(Secret::new).map_err(|error| {
+        let bytes = Zeroizing::new(error.into_bytes());
+        Refusal::Misread(misread(&bytes).unwrap_or(Misread::NotText { line: 1 }))
+    })
 }

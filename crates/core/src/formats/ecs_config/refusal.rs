@@ -4,9 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::Unreadable;
 use crate::agent::auth::printable_key;
-use crate::agent::{AuthType, StartFault};
+use crate::agent::{AuthType, Misread, StartFault};
 use crate::formats::auth_data;
 use crate::names::EcsConfigName;
 use crate::server::Server;
@@ -14,8 +13,8 @@ use crate::server::Server;
 /// Why a file stays as it is, although it is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
-    #[error("the file cannot be read as it is meant: {0}")]
-    Unreadable(#[from] Unreadable),
+    #[error("agents do not read the file as it is meant: {0}")]
+    Misread(Misread),
     #[error("no agent starts with the file: {0}")]
     NoStart(StartFault),
     #[error(transparent)]
@@ -71,7 +70,7 @@ impl Refusal {
                 | auth_data::Refusal::TooLong { .. }
                 | auth_data::Refusal::NotReadBack { .. },
             )
-            | Self::Unreadable(_)
+            | Self::Misread(_)
             | Self::NoStart(_)
             | Self::Foreign { .. }
             | Self::NotReadBack(_) => None,
@@ -81,17 +80,16 @@ impl Refusal {
     /// What a person can do about it.
     pub fn remedy(&self, ecs_config: &EcsConfigName) -> String {
         match self {
-            Self::Unreadable(Unreadable::NotText | Unreadable::ByteOrderMark) => {
+            Self::Misread(Misread::NotText { .. } | Misread::ByteOrderMark) => {
                 "store the file as UTF-8 text without a byte order mark".to_owned()
             }
-            Self::Unreadable(Unreadable::CarriageReturn { .. }) => {
+            Self::Misread(Misread::CarriageReturn { .. }) => {
                 "store the file with line ends of LF or CRLF".to_owned()
             }
-            Self::Unreadable(Unreadable::Nul { line }) => {
+            Self::Misread(Misread::Nul { line }) | Self::NoStart(StartFault::Nul { line }) => {
                 format!("remove the NUL from line {line} of the file")
             }
             Self::NoStart(StartFault::TooLong { line, .. }) => format!("shorten line {line} of the file"),
-            Self::NoStart(StartFault::Nul { line }) => format!("remove the NUL from line {line} of the file"),
             Self::NoStart(StartFault::NoName { line }) => {
                 format!("write a name before the '=' of line {line} of the file, or remove the line")
             }

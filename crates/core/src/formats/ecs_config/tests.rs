@@ -247,14 +247,14 @@ fn a_new_path_does_not_stop_an_old_one() {
 #[test]
 fn files_that_would_be_misread_are_refused() {
     for (text, why) in [
-        ("A=1\rB=2\rECS_CLUSTER=prod\r", Unreadable::CarriageReturn { line: 1 }),
-        ("A=1\r\n# b\rc\n", Unreadable::CarriageReturn { line: 2 }),
-        ("\u{feff}ECS_CLUSTER=prod\n", Unreadable::ByteOrderMark),
-        ("A=1\nB=\0\n", Unreadable::Nul { line: 2 }),
+        ("A=1\rB=2\rECS_CLUSTER=prod\r", Misread::CarriageReturn { line: 1 }),
+        ("A=1\r\n# b\rc\n", Misread::CarriageReturn { line: 2 }),
+        ("\u{feff}ECS_CLUSTER=prod\n", Misread::ByteOrderMark),
+        ("A=1\nB=\0\n", Misread::Nul { line: 2 }),
     ] {
-        assert_eq!(refusal(text, &[publish("r.io", "u", "p")]), Refusal::Unreadable(why), "{text:?}");
+        assert_eq!(refusal(text, &[publish("r.io", "u", "p")]), Refusal::Misread(why), "{text:?}");
     }
-    assert_eq!(decode(vec![b'A', b'=', 0xff]), Err(Refusal::Unreadable(Unreadable::NotText)));
+    assert_eq!(decode(vec![b'A', b'=', 0xff]), Err(Refusal::Misread(Misread::NotText { line: 1 })));
     assert_eq!(decode(b"A=1".to_vec()), Ok("A=1".into()));
 }
 

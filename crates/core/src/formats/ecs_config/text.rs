@@ -1,23 +1,9 @@
 //! The lines of an ecs.config, and the two of them that are regcred's.
 
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, assignment};
 use crate::secret::Secret;
-
-/// Why the lines of a file would not be read as they are meant. Lines are counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Unreadable {
-    #[error("it is not UTF-8 text")]
-    NotText,
-    #[error("line {line} has a NUL byte, with which no process can be started")]
-    Nul { line: usize },
-    #[error("it begins with a byte order mark, which becomes part of its first variable's name")]
-    ByteOrderMark,
-    #[error("line {line} has a carriage return inside: what follows it is taken for the same line")]
-    CarriageReturn { line: usize },
-}
 
 /// One of the two variables that regcred writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,15 +49,13 @@ impl Values<'_> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn read(text: &'a str) -> Result<Self, Unreadable> {
-        let mut lines = Vec::new();
-        for (index, line) in text.split_inclusive('\n').enumerate() {
-            refuse_unreadable(index + 1, line)?;
+    pub(super) fn read(text: &'a str) -> Self {
+        let line = |line| {
             let sets = assignment(line)
                 .and_then(|(name, _)| Variable::BOTH.into_iter().find(|variable| variable.name() == name));
-            lines.push(Line { text: line, sets });
-        }
-        Ok(Self { lines })
+            Line { text: line, sets }
+        };
+        Self { lines: text.split_inclusive('\n').map(line).collect() }
     }
 
     /// How many lines set this variable. Only the last one counts.
@@ -150,22 +134,5 @@ fn line_end(line: &str) -> Option<&'static str> {
         Some("\n")
     } else {
         None
-    }
-}
-
-fn refuse_unreadable(number: usize, line: &str) -> Result<(), Unreadable> {
-    let trimmed = line.trim();
-    if trimmed.contains('\0') {
-        return Err(Unreadable::Nul { line: number });
-    }
-    if trimmed.contains('\r') {
-        return Err(Unreadable::CarriageReturn { line: number });
-    }
-    // Before a comment the mark harms nobody; before a variable it becomes a part of its name.
-    match trimmed.strip_prefix('\u{feff}') {
-        Some(first) if number == 1 && first.contains('=') && !first.trim_start().starts_with('#') => {
-            Err(Unreadable::ByteOrderMark)
-        }
-        _ => Ok(()),
     }
 }
