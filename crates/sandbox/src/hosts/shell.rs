@@ -41,18 +41,12 @@ pub(super) struct ShellLife {
     folder: TempDir,
     runs: AtomicU64,
     curl: PathBuf,
-    aws: Option<PathBuf>,
 }
 
 impl ShellLife {
     pub(super) fn new(spec: &HostSpec) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix(&format!("regcred-{}-", spec.id)).tempdir()?;
-        let life = Self {
-            folder,
-            runs: AtomicU64::new(0),
-            curl: find("curl")?,
-            aws: spec.aws_cli.then(|| find("aws")).transpose()?,
-        };
+        let life = Self { folder, runs: AtomicU64::new(0), curl: find("curl")? };
         fs::create_dir(life.root())?;
         fs::create_dir(life.runs())?;
         life.fill_path(spec)?;
@@ -91,7 +85,7 @@ impl ShellLife {
             }
             Platform::EcsAnywhere => stand_ins.extend([("docker", DOCKER), ("systemctl", SYSTEMCTL)]),
         }
-        if spec.aws_cli {
+        if spec.aws_cli.is_some() {
             stand_ins.push(("aws", AWS));
         }
         for (name, text) in stand_ins {
@@ -159,7 +153,7 @@ impl ShellLife {
             .stdin(Stdio::null())
             .process_group(0)
             .kill_on_drop(true);
-        if let Some(aws) = &self.aws {
+        if let Some(aws) = &host.spec().aws_cli {
             command.env("SANDBOX_AWS", aws).env("SANDBOX_PATH", std::env::var_os("PATH").unwrap_or_default());
         }
         command

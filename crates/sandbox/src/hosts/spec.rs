@@ -29,8 +29,8 @@ pub struct HostSpec {
     pub datadir: bool,
     /// Whether cloud-init still runs.
     pub cloud_init_running: bool,
-    /// Whether the real `aws` is in the host's PATH; without it the script fetches with curl.
-    pub aws_cli: bool,
+    /// The real `aws` that is in the host's PATH, in a life with a shell; without one the script fetches with curl.
+    pub aws_cli: Option<PathBuf>,
     /// The shell that runs the script, in a life with a shell.
     pub shell: Shell,
 }
@@ -51,7 +51,7 @@ impl HostSpec {
             tasks_running: 0,
             datadir: true,
             cloud_init_running: false,
-            aws_cli: false,
+            aws_cli: None,
             shell: Shell::Sh,
         }
     }

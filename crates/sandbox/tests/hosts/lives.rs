@@ -31,6 +31,11 @@ impl Played {
         shells.into_iter().flatten().map(Self::In).collect()
     }
 
+    /// In one shell, for what no shell differs in.
+    pub(crate) fn in_a_shell() -> Self {
+        Self::In(Shell::Sh)
+    }
+
     pub(crate) fn host(&self, spec: HostSpec) -> HostSpec {
         match self {
             Self::InMemory => HostSpec { life: Life::Memory, ..spec },
@@ -49,10 +54,23 @@ fn shell(name: &str, make: impl FnOnce(PathBuf) -> Shell) -> Option<Shell> {
 }
 
 /// Says it, and is always false.
+#[expect(clippy::print_stderr, reason = "what was not tested has to be seen")]
 fn missing(what: &str) -> bool {
     assert!(std::env::var_os("CI").is_none(), "this machine has no {what}; install it");
     eprintln!("NOT TESTED: this machine has no {what}; install it");
     false
+}
+
+/// The real `aws`, where the tests' tools were installed to or in PATH.
+pub(crate) fn aws() -> Option<PathBuf> {
+    let tools = std::env::var_os("REGCRED_TEST_TOOLS").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = tools.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join("aws"));
+    let found = found.into_iter().find(|file| file.is_file());
+    if found.is_none() {
+        missing("aws");
+    }
+    found
 }
 
 /// Some builds run their own applets whatever PATH says, the stand-in of `sleep` then being passed over.

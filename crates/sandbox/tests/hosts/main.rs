@@ -5,4 +5,6 @@
 mod document;
 mod double;
 mod lives;
+mod script;
 mod situations;
+mod watched;
