@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Check,
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Serve the embedded AWS on loopback until it is stopped
+    #[cfg(feature = "sandbox")]
+    Sandbox(super::sandbox::SandboxArguments),
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,8 @@ mod output;
 mod pass;
 mod plan;
 mod progress;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod schema;
 mod status;
 mod sync;
@@ -44,6 +46,8 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
             output.result(&checked, ToString::to_string);
             Ok(verdict)
         }
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Schema => {
             output::json(&schema::run());
             Ok(Verdict::Converged)

@@ -33,6 +33,12 @@ pub(crate) fn json<T: Serialize>(value: &T) {
     text(&serde_json::to_string_pretty(value).expect("results are plain data with text keys"));
 }
 
+/// Prints a value as one line of JSON to stdout.
+#[cfg(feature = "sandbox")]
+pub(crate) fn json_line<T: Serialize>(value: &T) {
+    text(&serde_json::to_string(value).expect("results are plain data with text keys"));
+}
+
 /// Prints a text to stdout. A reader that went away ends nothing: the exit code still tells the result.
 pub(crate) fn text(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");

@@ -1,0 +1,174 @@
+//! A report, as a person reads it.
+
+use regcred_core::plan::{CredentialPlan, HeldEntry};
+use regcred_core::report::{
+    FleetOutcome, FleetReport, HostCounts, ObjectReport, Outcome, Report, Revocation, SecretReport,
+};
+use regcred_core::rollout::Ending;
+
+use super::plan::foreign;
+use super::{Page, counted, hosts, number, words};
+use crate::cli::output::three_lines;
+
+pub(crate) fn report(report: &Report) -> String {
+    let mut page = Page::default();
+    for registry in &report.registries {
+        match &registry.credential {
+            CredentialPlan::Read { notes, .. } => {
+                for note in notes {
+                    page.line(format!("{}: note: {note}", registry.name));
+                }
+            }
+            CredentialPlan::Unreadable { failure } => page.line(three_lines(failure)),
+        }
+    }
+    secrets(&mut page, &report.secrets);
+    objects(&mut page, &report.objects);
+    for fleet in &report.fleets {
+        self::fleet(&mut page, fleet);
+    }
+    let counts = HostCounts::of(report.fleets.iter().flat_map(FleetReport::hosts));
+    let tally = hosts::tally(&counts);
+    if !tally.is_empty() {
+        page.line(tally);
+    }
+    if report.is_idle() {
+        page.line("Nothing was written, and nobody was restarted.");
+    }
+    revocation(&mut page, &report.revocation);
+    page.0
+}
+
+fn secrets(page: &mut Page, reports: &[SecretReport]) {
+    if reports.is_empty() {
+        return;
+    }
+    let right = reports.iter().filter(|each| each.outcome.is_right()).count();
+    let written = reports.iter().filter(|each| each.outcome.is_write()).count();
+    page.line(format!("secrets {}/{}{}", number(right), number(reports.len()), changed(written)));
+    for SecretReport { location, name, registry, arn, outcome } in reports {
+        match outcome {
+            Outcome::Created | Outcome::Replaced => {
+                page.line(format!("  {registry}: {}", arn.as_deref().unwrap_or(name)));
+            }
+            Outcome::Unchanged => {}
+            Outcome::Superseded => {
+                page.line(format!(
+                    "  {name} in {location}: another writer came first; the next pass decides"
+                ));
+            }
+            Outcome::Held { why } => {
+                page.line(format!("  {name} in {location} stays: {}", words::hold(*why)))
+            }
+            Outcome::Failed { failure } => page.line(three_lines(failure)),
+        }
+    }
+}
+
+fn objects(page: &mut Page, reports: &[ObjectReport]) {
+    if reports.is_empty() {
+        return;
+    }
+    let right = reports.iter().filter(|each| each.is_right()).count();
+    let written = reports.iter().filter(|each| each.outcome.is_write()).count();
+    page.line(format!("objects {}/{}{}", number(right), number(reports.len()), changed(written)));
+    for object in reports {
+        let ObjectReport {
+            ecs_config,
+            location,
+            bucket,
+            key,
+            revision,
+            object_version: _,
+            outcome,
+            held,
+            kept,
+            pruned,
+        } = object;
+        match outcome {
+            Outcome::Created | Outcome::Replaced => {
+                let revision = revision.as_ref().map_or("", |revision| revision.short());
+                page.line(format!("  s3://{bucket}/{key} is revision {revision}"));
+                foreign(page, kept, pruned);
+            }
+            Outcome::Unchanged => {}
+            Outcome::Superseded => {
+                page.line(format!(
+                    "  {ecs_config} in {location}: another writer came first; the next pass decides"
+                ));
+            }
+            Outcome::Held { why } => {
+                page.line(format!("  {ecs_config} in {location} stays: {}", words::hold(*why)))
+            }
+            Outcome::Failed { failure } => page.line(three_lines(failure)),
+        }
+        for HeldEntry { registry, why, published, failure } in held {
+            let stays = if *published { "stays as it is published" } else { "is not published" };
+            page.line(format!("  {registry} {stays} in {ecs_config}: {}", words::hold(*why)));
+            if let Some(failure) = failure {
+                page.line(three_lines(failure));
+            }
+        }
+    }
+}
+
+fn changed(written: usize) -> String {
+    if written == 0 { String::new() } else { format!(", {} written", number(written)) }
+}
+
+fn fleet(page: &mut Page, report: &FleetReport) {
+    let FleetReport { fleet, location: _, outcome } = report;
+    match outcome {
+        FleetOutcome::Current { revision } => {
+            page.line(format!("fleet {fleet}: every host holds revision {}", revision.short()));
+        }
+        FleetOutcome::Held { why } => {
+            page.line(format!("fleet {fleet}: no host was touched, because {}", words::hold(*why)));
+        }
+        FleetOutcome::Failed { failure } => page.line(three_lines(failure)),
+        FleetOutcome::RolledOut { revision, ending, hosts: reports, failures } => {
+            let said = match ending {
+                Ending::Converged => "every host that can be reached holds it".to_owned(),
+                Ending::PartlyReached => "not every host holds it".to_owned(),
+                Ending::Halted { why } => format!("HALTED: {}", words::halt(why)),
+                Ending::Superseded => "a newer object appeared meanwhile; the next pass decides".to_owned(),
+            };
+            page.line(format!("fleet {fleet}: revision {}; {said}", revision.short()));
+            for failure in failures {
+                page.line(three_lines(failure));
+            }
+            hosts::not_updated(page, fleet, reports);
+        }
+    }
+}
+
+/// The question behind every rotation: may the old password go?
+pub(super) fn revocation(page: &mut Page, revocation: &Revocation) {
+    let Revocation { safe, old, unknown, places } = *revocation;
+    if safe {
+        page.line(
+            "The old password may be revoked: everything that counts is known to hold the current one.",
+        );
+        return;
+    }
+    let hold = |count| if count == 1 { "holds" } else { "hold" };
+    let mut reasons = Vec::new();
+    if old > 0 {
+        reasons.push(format!("{} {} it", counted(old, "host"), hold(old)));
+    }
+    if unknown > 0 {
+        let are = if unknown == 1 { "is" } else { "are" };
+        reasons.push(format!(
+            "{} {are} unknown",
+            if old > 0 { number(unknown) } else { counted(unknown, "host") }
+        ));
+    }
+    if places > 0 {
+        let are = if places == 1 { "is" } else { "are" };
+        reasons.push(format!(
+            "{} {are} not up to date",
+            counted(places, "secret, object or fleet").replace("fleets", "fleet")
+        ));
+    }
+    page.line(format!("Do not revoke the old password yet: {}.", reasons.join(", ")));
+}
