@@ -52,7 +52,7 @@ pub use outcome::{Ending, Halt, HostFailure, HostOutcome, HostReport, Recorded, 
 pub use policy::{
     ATTRIBUTES_PER_CALL, CHUNK, COMMAND_SLACK, MaxUnavailable, Policy, RECORD_TIMEOUT, SAMPLES_PER_CALL,
 };
-pub use seen::{Desired, Seen};
+pub use seen::{Desired, HostState, Seen};
 
 use seen::{Company, Phase, Record, Shown, Tracked, later};
 

@@ -36,6 +36,16 @@ pub struct Seen {
     pub(super) refused: Option<Refusal>,
 }
 
+/// Where a host stands, as far as others need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostState<'a> {
+    /// To be sent to.
+    Waiting,
+    /// Sent to, and its end is outstanding.
+    InFlight,
+    Ended(&'a HostOutcome),
+}
+
 /// A host and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tracked {
@@ -143,6 +153,21 @@ impl Seen {
     /// What the hosts are to load.
     pub fn desired(&self) -> &Desired {
         &self.desired
+    }
+
+    /// Each host that is not a stale registration, with where it stands, for a progress display.
+    pub fn hosts(&self) -> impl Iterator<Item = (&Host, HostState<'_>)> {
+        self.hosts.values().map(|Tracked { host, phase }| {
+            let state = match phase {
+                Phase::Waiting { .. } => HostState::Waiting,
+                Phase::Sending { .. }
+                | Phase::Sent { .. }
+                | Phase::Doubtful { .. }
+                | Phase::Settling { .. } => HostState::InFlight,
+                Phase::Ended { outcome, .. } => HostState::Ended(outcome),
+            };
+            (host, state)
+        })
     }
 
     pub fn host(&self, id: &HostId) -> Option<&Host> {
@@ -442,6 +467,9 @@ impl Tracked {
                     self.end(HostOutcome::Superseded);
                 } else if !is_planned {
                     self.end(unproven(Unproven::VersionMissing));
+                } else if !same_instance && outcome == script::Outcome::Unchanged {
+                    // No restart, so no new registration either: the one that ECS listed was left over already.
+                    self.end(HostOutcome::Unsupported { why: Unsupported::StaleRegistration });
                 } else if !same_instance {
                     self.end(unproven(Unproven::ArnChanged));
                 } else {

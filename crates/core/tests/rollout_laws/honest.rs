@@ -1,0 +1,211 @@
+//! A fleet that does what hosts do, and remembers it from pass to pass: for what holds over several passes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use regcred_core::fingerprint::Revision;
+use regcred_core::host::{
+    Attributes, FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE,
+};
+use regcred_core::invocation::Progress;
+use regcred_core::rollout::MaxUnavailable;
+use regcred_core::script::{Outcome, Reason, ScriptReport};
+
+use super::hostile::report_of;
+use super::{
+    ClusterName, CommandId, Ending, Event, Host, HostId, Invocation, Policy, Sample, Seen, Step, arn, at,
+    desired, id, next,
+};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Fleet {
+    hosts: BTreeMap<HostId, SimHost>,
+    policy: Policy,
+    commands: usize,
+    seconds: u64,
+}
+
+#[derive(Clone, Debug)]
+struct SimHost {
+    cluster: ClusterName,
+    number: usize,
+    /// Whether its agent takes the new value.
+    well: bool,
+    attributes: BTreeMap<&'static str, String>,
+    loaded: bool,
+    /// What the script remembers.
+    failed: bool,
+    restarts: u32,
+}
+
+pub(crate) fn fleet() -> impl Strategy<Value = Fleet> {
+    let host = (0_usize..3, prop::bool::weighted(0.8));
+    (prop::collection::vec(host, 1..13), 0_u32..4, 1_u32..5).prop_map(
+        |(hosts, max_errors, max_unavailable)| {
+            let hosts = hosts
+                .into_iter()
+                .enumerate()
+                .map(|(n, (cluster, well))| (id(n), SimHost::new(n, cluster, well)))
+                .collect();
+            Fleet {
+                hosts,
+                policy: policy(MaxUnavailable::Count(max_unavailable), max_errors),
+                commands: 0,
+                seconds: 0,
+            }
+        },
+    )
+}
+
+fn policy(max_unavailable: MaxUnavailable, max_errors: u32) -> Policy {
+    Policy {
+        max_unavailable,
+        max_errors,
+        poll_interval: Duration::from_secs(5),
+        settle_interval: Duration::from_secs(15),
+        command_timeout: Duration::from_mins(10),
+        settle_timeout: Duration::from_mins(3),
+        failed_hosts: FailedHosts::LeaveAlone,
+    }
+}
+
+impl SimHost {
+    fn new(number: usize, cluster: usize, well: bool) -> Self {
+        Self {
+            cluster: ClusterName::new(format!("c{cluster}")),
+            number,
+            well,
+            attributes: BTreeMap::new(),
+            loaded: false,
+            failed: false,
+            restarts: 0,
+        }
+    }
+
+    fn host(&self) -> Host {
+        let attribute = |name| self.attributes.get(name).map(|value| Revision::from_recorded(value.as_str()));
+        Host {
+            id: id(self.number),
+            cluster: self.cluster.clone(),
+            arn: arn(self.number),
+            attributes: Attributes {
+                platform: Platform::Linux,
+                recorded: attribute(REVISION_ATTRIBUTE),
+                failed: attribute(FAILED_ATTRIBUTE),
+            },
+            status: InstanceStatus::Active,
+            agent_connected: true,
+            ping: Ping::Online,
+        }
+    }
+
+    /// What the host script does.
+    fn run(&mut self) -> ScriptReport {
+        let report =
+            ScriptReport { container_instance_arn: Some(arn(self.number)), ..report_of(Outcome::Loaded) };
+        if self.loaded {
+            return ScriptReport { outcome: Outcome::Unchanged, ..report };
+        }
+        if self.failed {
+            return ScriptReport { outcome: Outcome::Tried, ..report };
+        }
+        if self.well {
+            self.restarts += 1;
+            self.loaded = true;
+            return report;
+        }
+        self.restarts += 2;
+        self.failed = true;
+        ScriptReport { outcome: Outcome::Restored, reason: Some(Reason::EnvDiffers), ..report }
+    }
+}
+
+impl Fleet {
+    pub(crate) fn healthy(hosts: usize, clusters: usize) -> Self {
+        let hosts = (0..hosts).map(|n| (id(n), SimHost::new(n, n % clusters, true))).collect();
+        Self { hosts, policy: policy(MaxUnavailable::Percent(10), 0), commands: 0, seconds: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    pub(crate) fn restarts(&self) -> Vec<u32> {
+        self.hosts.values().map(|host| host.restarts).collect()
+    }
+
+    pub(crate) fn sends(&self) -> usize {
+        self.commands
+    }
+
+    /// One pass: the hosts are read anew. With a cut it is killed after so many calls, each of which was done.
+    pub(crate) fn pass(&mut self, cut: Option<usize>) -> Ending {
+        let mut calls = 0..cut.unwrap_or(usize::MAX);
+        let mut reports: BTreeMap<CommandId, Vec<Invocation>> = BTreeMap::new();
+        let hosts: Vec<Host> = self.hosts.values().map(SimHost::host).collect();
+        let mut seen = Seen::new(&self.policy, desired(), hosts, BTreeMap::new());
+        loop {
+            seen.apply(&self.policy, Event::Time, at(self.seconds));
+            for step in next(&self.policy, &seen, at(self.seconds)) {
+                let event = match step {
+                    Step::Done(ending) => return ending,
+                    Step::Wait { until } => {
+                        self.seconds += u64::try_from((until - at(self.seconds)).num_seconds()).unwrap();
+                        continue;
+                    }
+                    Step::Send { hosts, .. } => {
+                        let command = CommandId::new(format!("c{}", self.commands));
+                        self.commands += 1;
+                        let invocations = hosts.iter().map(|id| {
+                            let report = self.hosts.get_mut(id).unwrap().run();
+                            Invocation {
+                                host: id.clone(),
+                                progress: Progress::Ended,
+                                output: report.to_line(),
+                                exit_code: Some(0),
+                            }
+                        });
+                        reports.insert(command.clone(), invocations.collect());
+                        Event::SendAccepted { hosts, command }
+                    }
+                    Step::Poll { command } => {
+                        let invocations = reports[&command].clone();
+                        Event::Polled { command, invocations }
+                    }
+                    Step::Inspect { command } => Event::Inspected { command, state: None },
+                    Step::Sample { instances, .. } => {
+                        let samples =
+                            instances.into_iter().map(|each| (each.host, Sample::Connected)).collect();
+                        Event::Sampled { samples }
+                    }
+                    Step::Record { attributes, .. } => {
+                        let mut hosts = Vec::new();
+                        for attribute in attributes {
+                            let host = self.hosts.get_mut(&attribute.instance.host).unwrap();
+                            host.attributes.insert(attribute.name, attribute.value);
+                            hosts.push(attribute.instance.host);
+                        }
+                        Event::Recorded { hosts }
+                    }
+                };
+                if calls.next().is_none() {
+                    return Ending::PartlyReached;
+                }
+                seen.apply(&self.policy, event, at(self.seconds));
+            }
+        }
+    }
+
+    /// Every healthy host is restarted once and recorded; every other one was tried once, put back, and recorded.
+    pub(crate) fn assert_reached(&self) {
+        for (id, host) in &self.hosts {
+            let recorded = |name| host.attributes.get(name).map(String::as_str);
+            if host.well {
+                assert_eq!((host.restarts, recorded(REVISION_ATTRIBUTE)), (1, Some("r1")), "{id}");
+            } else {
+                assert_eq!((host.restarts, recorded(FAILED_ATTRIBUTE)), (2, Some("r1")), "{id}");
+            }
+        }
+    }
+}

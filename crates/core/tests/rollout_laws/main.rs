@@ -1,0 +1,116 @@
+//! Laws of a rollout: what holds whatever a fleet answers.
+//!
+//! Each law is checked by an oracle that keeps its own books of what it told the rollout, and shares no code with it.
+
+mod honest;
+mod hostile;
+mod oracle;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use honest::Fleet;
+use proptest::prelude::*;
+use regcred_core::host::{ClusterName, ContainerInstanceArn, Host, HostId};
+use regcred_core::rollout::{
+    CommandId, Desired, Ending, Event, HostOutcome, HostState, Invocation, Policy, Sample, Seen, Step, next,
+};
+use regcred_core::script::VersionId;
+
+fn at(seconds: u64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + i64::try_from(seconds).unwrap(), 0).unwrap()
+}
+
+fn id(n: usize) -> HostId {
+    HostId::parse(&format!("i-{n:017}")).unwrap()
+}
+
+fn arn(n: usize) -> ContainerInstanceArn {
+    ContainerInstanceArn::new(format!("arn:aws:ecs:eu-west-1:111111111111:container-instance/web/{n}"))
+}
+
+fn desired() -> Desired {
+    Desired {
+        revision: regcred_core::fingerprint::Revision::from_recorded("r1"),
+        version_id: VersionId::new("planned"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    /// Bounded blast, the first host alone, nothing after a halt, one send a host, only hosts that may be sent to,
+    /// proof before "proven", a bounded end, an honest report: see [`oracle::Oracle`].
+    #[test]
+    fn whatever_a_fleet_answers_the_rollout_keeps_its_promises_and_ends(world in hostile::world()) {
+        oracle::watch(&world);
+    }
+
+    /// Totality: any events in any order, about any hosts and commands, and what has ended stays as it ended.
+    #[test]
+    fn any_event_is_taken_at_any_time(world in hostile::world(), events in hostile::events()) {
+        let mut seen = world.seen();
+        let mut now = 0;
+        for (event, seconds) in events {
+            let before = ended(&seen);
+            seen.apply(&world.policy, event, at(now));
+            let after = ended(&seen);
+            for (host, outcome) in before {
+                prop_assert_eq!(after.get(&host), Some(&outcome), "{} changed after its end", host);
+            }
+            now += seconds;
+            let steps = next(&world.policy, &seen, at(now));
+            prop_assert!(!steps.is_empty());
+            let alone = steps.iter().any(|step| matches!(step, Step::Wait { .. } | Step::Done(_)));
+            prop_assert!(!alone || steps.len() == 1, "{:?}", steps);
+        }
+        // Whatever is in flight is given up in the end, without another word from the driver.
+        let far = at(now + 10_000_000);
+        seen.apply(&world.policy, Event::Time, far);
+        prop_assert!(!seen.hosts().any(|(_, state)| state == HostState::InFlight));
+    }
+
+    /// Crash anywhere, and idempotence: however often a pass is cut, the ones after it reach every healthy host, and no
+    /// host is restarted twice for one revision (a bad one twice: into the new value, and back).
+    #[test]
+    fn passes_that_are_cut_anywhere_converge_and_restart_nobody_twice(
+        fleet in honest::fleet(),
+        cuts in prop::collection::vec(0_usize..40, 0..6),
+    ) {
+        let mut fleet = fleet;
+        for cut in cuts {
+            fleet.pass(Some(cut));
+        }
+        // Each pass may halt at one more host that fails, and leaves it aside from then on.
+        let mut passes = 0;
+        while let Ending::Halted { .. } = fleet.pass(None) {
+            passes += 1;
+            prop_assert!(passes <= fleet.len());
+        }
+        fleet.assert_reached();
+        let restarts = fleet.restarts();
+        let sends = fleet.sends();
+        fleet.pass(None);
+        prop_assert_eq!(fleet.restarts(), restarts);
+        prop_assert_eq!(fleet.sends(), sends, "a pass with nothing to do sent something");
+    }
+}
+
+#[test]
+fn a_healthy_fleet_of_thousands_is_proven_with_few_commands() {
+    let mut fleet = Fleet::healthy(3_000, 6);
+    assert_eq!(fleet.pass(None), Ending::Converged);
+    fleet.assert_reached();
+    // 3,000 hosts in 6 clusters at 10 %: ten rounds of 300, and what the rounding of chunks costs.
+    assert!((60..200).contains(&fleet.sends()), "{} commands", fleet.sends());
+    assert_eq!(fleet.restarts(), vec![1; 3_000]);
+}
+
+fn ended(seen: &Seen) -> BTreeMap<HostId, HostOutcome> {
+    seen.hosts()
+        .filter_map(|(host, state)| match state {
+            HostState::Ended(outcome) => Some((host.id.clone(), outcome.clone())),
+            HostState::Waiting | HostState::InFlight => None,
+        })
+        .collect()
+}
