@@ -37,7 +37,7 @@ fn desired() -> Desired {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Bounded blast, the first host alone, nothing after a halt, one send a host, only hosts that may be sent to,
     /// proof before "proven", a bounded end, an honest report: see [`oracle::Oracle`].

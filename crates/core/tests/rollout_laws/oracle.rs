@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regcred_core::host::{
     FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE, Unreachable,
 };
-use regcred_core::invocation::{Progress, read_invocation};
+use regcred_core::invocation::{CommandState, Progress, read_invocation};
 use regcred_core::rollout::{
     Attribute, COMMAND_SLACK, Forecast, MaxUnavailable, RECORD_TIMEOUT, Recorded, forecast,
 };
@@ -27,6 +27,8 @@ struct Book {
     /// Sent to, and not known to run again.
     out: bool,
     polls: usize,
+    /// An invocation of the command was told.
+    shown: bool,
     samples: usize,
     /// The script says that the planned value is loaded.
     loaded: bool,
@@ -92,6 +94,12 @@ impl Oracle<'_> {
                     Step::Poll { command } => self.poll(command),
                     Step::Inspect { command } => {
                         let state = self.turn(&self.world.inspections).clone();
+                        if let Some(CommandState::NothingRan(_)) = state {
+                            for host in self.commands[command].clone() {
+                                let book = self.book(&host);
+                                book.out &= book.shown;
+                            }
+                        }
                         self.tell(Event::Inspected { command: command.clone(), state });
                     }
                     Step::Sample { cluster, instances } => {
@@ -266,6 +274,7 @@ impl Oracle<'_> {
                 }
                 _ => {}
             }
+            book.shown = true;
             invocations.push(Invocation { host: id, progress, output, exit_code: None });
         }
         self.tell(Event::Polled { command: command.clone(), invocations });
