@@ -226,6 +226,20 @@ impl Ping {
     }
 }
 
+impl fmt::Display for InstanceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Active => "ACTIVE",
+            Self::Draining => "DRAINING",
+            Self::Registering => "REGISTERING",
+            Self::RegistrationFailed => "REGISTRATION_FAILED",
+            Self::Deregistering => "DEREGISTERING",
+            Self::Inactive => "INACTIVE",
+            Self::Other(text) => text,
+        })
+    }
+}
+
 /// One registered container instance, as ECS and SSM describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -277,6 +291,30 @@ pub enum Unreachable {
     NotActive(InstanceStatus),
     /// It was sent to, or was about to be, and nothing ran on it.
     NothingRan(NothingRan),
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bottlerocket => "Bottlerocket has no ecs.config",
+            Self::Windows => "Windows has no ecs.config",
+            Self::StaleRegistration => "this registration is left over; the instance is registered anew",
+        })
+    }
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOnline(Ping::NotManaged) => f.write_str("it is no managed node of SSM"),
+            Self::NotOnline(Ping::ConnectionLost) => f.write_str("SSM has lost the connection to it"),
+            Self::NotOnline(Ping::Inactive) => f.write_str("its SSM agent is inactive"),
+            Self::NotOnline(Ping::Online) => f.write_str("SSM says that it is online"),
+            Self::NotOnline(Ping::Other(text)) => write!(f, "SSM says of its connection: {text}"),
+            Self::NotActive(status) => write!(f, "its status in ECS is {status}"),
+            Self::NothingRan(why) => why.fmt(f),
+        }
+    }
 }
 
 /// What to do about hosts on which the desired revision failed before.

@@ -7,6 +7,8 @@
 //! Source of the values: the service model's `CommandInvocationStatus`, and
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html> for the details.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// How far a command has come on one host.
@@ -63,6 +65,22 @@ impl NothingRan {
     }
 }
 
+impl fmt::Display for NothingRan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Undeliverable => "SSM could not deliver the command to it",
+            Self::DeliveryTimedOut => "it did not fetch the command in time",
+            Self::Terminated => "SSM stopped the command at its MaxErrors before this host's turn",
+            Self::RateExceeded => "the account has too many invocations pending",
+            Self::InvalidPlatform => "the SSM document does not support its platform",
+            Self::AccessDenied => "regcred's role may not send to it",
+            Self::NoInstancesInTag => "SSM found no host that the command names",
+            Self::InvalidInstance => "SSM knows no such managed node in this account and Region",
+            Self::Throttled => "SSM throttled the command until it was given up",
+        })
+    }
+}
+
 /// What cut the script off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +91,16 @@ pub enum CutOff {
     Cancelled,
     /// It timed out, and SSM did not say whether before or after the start.
     TimedOut,
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExecutionTimedOut => "its script took too long and was killed",
+            Self::Cancelled => "the command was cancelled",
+            Self::TimedOut => "the command timed out",
+        })
+    }
 }
 
 /// How far a command as a whole has come, as far as it says something of its hosts.

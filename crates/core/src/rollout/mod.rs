@@ -35,6 +35,7 @@
 //! into [`next`]; a record of a rollout is a [`Seen`] written down.
 
 mod event;
+mod explain;
 mod forecast;
 mod outcome;
 mod policy;
@@ -47,6 +48,7 @@ use chrono::{DateTime, Utc};
 use crate::host::{ClusterName, FAILED_ATTRIBUTE, NO_FAILURE, REVISION_ATTRIBUTE};
 
 pub use event::{Attribute, CommandId, Event, Instance, Invocation, Sample, Step};
+pub use explain::Explanation;
 pub use forecast::{Forecast, forecast};
 pub use outcome::{Ending, Halt, HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
 pub use policy::{

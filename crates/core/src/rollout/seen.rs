@@ -11,7 +11,7 @@ use crate::invocation::{CommandState, NothingRan, Progress};
 use crate::rollout::event::{CommandId, Event, Invocation, Sample};
 use crate::rollout::outcome::{HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
 use crate::rollout::policy::{Policy, RECORD_TIMEOUT};
-use crate::script::{self, ScriptReport, VersionId};
+use crate::script::{self, Reason, ScriptReport, VersionId};
 
 /// What the hosts are to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -484,8 +484,10 @@ impl Tracked {
             script::Outcome::Restored => self.end(HostOutcome::Restored { reason, detail }),
             script::Outcome::Unproven => self.end(unproven(Unproven::SlowRegistration { reason, detail })),
             script::Outcome::Refused => self.end(HostOutcome::Refused { reason, detail }),
-            // It restarted the agent for this revision in vain, and must not do so once more.
-            script::Outcome::Failed if is_planned && restarted == Some(true) => {
+            // A failure of another kind may pass, and the host remembers by itself what it has restarted for.
+            script::Outcome::Failed
+                if is_planned && reason.as_ref().is_some_and(Reason::is_verdict_on_the_value) =>
+            {
                 self.end_recorded(failed(HostFailure::Reported { reason, detail }), now);
             }
             script::Outcome::Failed => self.end(failed(HostFailure::Reported { reason, detail })),

@@ -131,6 +131,10 @@ impl Fleet {
         self.hosts.len()
     }
 
+    fn host(&mut self, id: &HostId) -> &mut SimHost {
+        self.hosts.get_mut(id).expect("only hosts of the fleet are named")
+    }
+
     pub(crate) fn restarts(&self) -> Vec<u32> {
         self.hosts.values().map(|host| host.restarts).collect()
     }
@@ -151,14 +155,14 @@ impl Fleet {
                 let event = match step {
                     Step::Done(ending) => return ending,
                     Step::Wait { until } => {
-                        self.seconds += u64::try_from((until - at(self.seconds)).num_seconds()).unwrap();
+                        self.seconds += super::seconds(until - at(self.seconds));
                         continue;
                     }
                     Step::Send { hosts, .. } => {
                         let command = CommandId::new(format!("c{}", self.commands));
                         self.commands += 1;
                         let invocations = hosts.iter().map(|id| {
-                            let report = self.hosts.get_mut(id).unwrap().run();
+                            let report = self.host(id).run();
                             Invocation {
                                 host: id.clone(),
                                 progress: Progress::Ended,
@@ -182,7 +186,7 @@ impl Fleet {
                     Step::Record { attributes, .. } => {
                         let mut hosts = Vec::new();
                         for attribute in attributes {
-                            let host = self.hosts.get_mut(&attribute.instance.host).unwrap();
+                            let host = self.host(&attribute.instance.host);
                             host.attributes.insert(attribute.name, attribute.value);
                             hosts.push(attribute.instance.host);
                         }

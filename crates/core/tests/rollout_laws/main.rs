@@ -18,11 +18,15 @@ use regcred_core::rollout::{
 use regcred_core::script::VersionId;
 
 fn at(seconds: u64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000 + i64::try_from(seconds).unwrap(), 0).unwrap()
+    DateTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000 + seconds)
+}
+
+fn seconds(span: chrono::TimeDelta) -> u64 {
+    u64::try_from(span.num_seconds()).expect("time goes forward")
 }
 
 fn id(n: usize) -> HostId {
-    HostId::parse(&format!("i-{n:017}")).unwrap()
+    HostId::parse(&format!("i-{n:017}")).expect("an id of 17 digits is one")
 }
 
 fn arn(n: usize) -> ContainerInstanceArn {

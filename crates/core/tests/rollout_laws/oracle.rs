@@ -20,6 +20,7 @@ use super::{
 
 /// What was told of one host.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that were told, each independent of the others")]
 struct Book {
     /// How often a command named it, and how often one may have reached it.
     named: u32,
@@ -88,7 +89,7 @@ impl Oracle<'_> {
                     Step::Wait { until } => {
                         assert_eq!(steps.len(), 1);
                         assert!(*until > at(self.now), "waits for the past");
-                        self.now += u64::try_from((*until - at(self.now)).num_seconds()).unwrap();
+                        self.now += super::seconds(*until - at(self.now));
                     }
                     Step::Send { hosts, max_errors } => self.send(hosts, *max_errors),
                     Step::Poll { command } => self.poll(command),
@@ -185,8 +186,9 @@ impl Oracle<'_> {
             assert!(self.is_eligible(&self.live[host].host), "{host} must not be sent to");
         }
         let errors = self.errors();
-        assert!(errors <= self.world.policy.max_errors, "{errors} errors, and it goes on");
-        assert!(max_errors <= self.world.policy.max_errors - errors, "SSM's fence is wider than ours");
+        let allowed = self.world.policy.max_errors as usize;
+        assert!(errors <= allowed, "{errors} errors, and it goes on");
+        assert!(max_errors as usize <= allowed - errors, "SSM's fence is wider than ours");
         let superseded = |state| matches!(state, HostState::Ended(HostOutcome::Superseded));
         assert!(!self.seen.hosts().any(|(_, state)| superseded(state)), "superseded, and it goes on");
         if self.proven().is_empty() {
@@ -238,9 +240,9 @@ impl Oracle<'_> {
             && (self.world.policy.failed_hosts == FailedHosts::Retry || !is_desired(&host.attributes.failed))
     }
 
-    fn errors(&self) -> u32 {
+    fn errors(&self) -> usize {
         let is_error = |state| matches!(state, HostState::Ended(outcome) if is_error(outcome));
-        u32::try_from(self.seen.hosts().filter(|(_, state)| is_error(*state)).count()).unwrap()
+        self.seen.hosts().filter(|(_, state)| is_error(*state)).count()
     }
 
     fn poll(&mut self, command: &CommandId) {
@@ -344,11 +346,7 @@ impl Oracle<'_> {
         let named: BTreeSet<_> = report.iter().map(|line| &line.container_instance_arn).collect();
         assert_eq!(named.len(), self.world.hosts.len(), "each registration has one line");
         assert_eq!(report.len(), self.world.hosts.len(), "each registration has one line");
-        assert!(
-            self.errors() as usize <= self.forecast.failures,
-            "{} errors were forecast",
-            self.forecast.failures
-        );
+        assert!(self.errors() <= self.forecast.failures, "{} errors were forecast", self.forecast.failures);
         let waiting = report.iter().any(|line| line.outcome == HostOutcome::Waiting);
         match ending {
             Ending::Halted { .. } => assert!(waiting, "halted, and no host was left"),

@@ -16,6 +16,10 @@ use thiserror::Error;
 
 use crate::host::ContainerInstanceArn;
 
+mod reason;
+
+pub use reason::Reason;
+
 /// The version of the contract that this module reads.
 pub const VERSION: u64 = 1;
 
@@ -74,54 +78,6 @@ pub enum Outcome {
     Tried,
     /// Another run holds the host's lock.
     Busy,
-}
-
-/// Why, for every outcome that needs a why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// The file's `ECS_CLUSTER` is not the cluster of the live agent: after a restart it would exit for good.
-    ClusterMismatch,
-    /// The agent keeps no state (`ECS_DATADIR`) and tasks run: a restart would lose them.
-    NoDatadir,
-    /// The ecs.config is a symbolic link.
-    Symlink,
-    /// There is no ecs.config.
-    NoConfig,
-    /// There is no agent container.
-    NoAgent,
-    /// The host's role may not read the object.
-    FetchDenied,
-    /// The object is not there.
-    FetchNotFound,
-    /// The object could not be read.
-    FetchFailed,
-    /// Neither the AWS CLI nor a curl that can sign.
-    NoFetchTool,
-    /// The host has no credentials for its role.
-    NoCredentials,
-    /// The object has no auth lines, several, oversized ones, or a NUL.
-    ObjectInvalid,
-    /// The file could not be written.
-    WriteFailed,
-    /// The agent's unit is dead.
-    UnitDead,
-    /// The live agent's environment is not what the file says.
-    EnvDiffers,
-    /// The agent warned of the auth data in its log.
-    AuthWarning,
-    /// The agent's introspection did not answer in time.
-    NoIntrospection,
-    /// The agent registered as another container instance.
-    ArnChanged,
-    /// The old file could not be put back, or the agent did not come up with it.
-    RestoreFailed,
-    UnsupportedPlatform,
-    /// The script was given a parameter that it does not take.
-    BadParameter,
-    /// A reason that this version does not know, as it was spelled.
-    #[serde(untagged)]
-    Other(String),
 }
 
 /// One report. Keys that the script left out are `None`; keys that this version does not know are passed over.
@@ -190,7 +146,11 @@ impl ScriptReport {
             _ => {}
         }
         let report: Self = serde_json::from_value(value).map_err(|_| ReportError::Malformed)?;
-        Ok(Self { detail: report.detail.as_deref().map(printable), ..report })
+        let reason = report.reason.map(|reason| match reason {
+            Reason::Other(text) => Reason::Other(printable(&text)),
+            known => known,
+        });
+        Ok(Self { reason, detail: report.detail.as_deref().map(printable), ..report })
     }
 
     /// The line that a script with this report prints, without its line break.
