@@ -10,11 +10,14 @@
 
 mod aws_chunked;
 mod call_log;
+pub mod client;
 mod clock;
+pub mod control;
 mod error;
 mod faults;
 pub mod hosts;
 mod identity;
+mod leeway;
 mod model;
 mod options;
 mod paging;
@@ -24,6 +27,9 @@ mod sigv4;
 
 pub use faults::{Effect, Fault, Match, Origin};
 pub use identity::{Effect as PolicyEffect, Role, STATIC_SECRET_KEY, Statement, Trust};
+pub use leeway::Leeway;
 pub use options::{BucketSeed, ClusterSeed, DocumentSeed, KeySeed, Options};
+pub use paging::Pages;
 pub use server::Sandbox;
 pub use services::Service;
+pub use services::ecs::MissingAttribute;

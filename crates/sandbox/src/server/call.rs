@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::silence::{Dropped, HeldCall};
+use super::silence::Dropped;
 use super::{Shared, json, lock};
 use crate::call_log::Record;
+use crate::control::HeldCall;
 use crate::error::{AwsError, Refusal};
 use crate::faults::{Effect, Origin, Subject};
 use crate::identity::Caller;
@@ -204,7 +205,7 @@ impl Shared {
 
     /// Does what is asked.
     fn perform(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         target: &Target,
         headers: &HeaderMap,
@@ -233,7 +234,7 @@ impl Shared {
     /// A host's read without HTTP: the same faults, policy, handler and record as over the wire. A fault that would keep the
     /// answer from it is an error here.
     pub(super) fn get_object_as(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         bucket: &str,
         key: &str,

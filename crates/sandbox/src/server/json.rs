@@ -1,15 +1,17 @@
 //! The JSON services: a body held against AWS's model, a handler, an answer held against it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Shared, lock};
 use crate::error::AwsError;
 use crate::model::{Side, model_of};
-use crate::services::{Context, Service, secrets_manager};
+use crate::services::{Context, Service, ecs, secrets_manager, ssm};
 
 /// Answers one call whose caller is known.
 pub(super) fn handle(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     cx: &Context<'_>,
     service: Service,
     operation: &str,
@@ -36,7 +38,7 @@ pub(super) fn handle(
 }
 
 fn dispatch(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     cx: &Context<'_>,
     service: Service,
     operation: &str,
@@ -44,15 +46,20 @@ fn dispatch(
 ) -> Result<Value, AwsError> {
     let (account, region) = (&cx.caller.account, &cx.caller.region);
     let keys = lock(&shared.kms).at(account, region).clone();
-    let mut regions = lock(&shared.regions);
-    let regional = regions.at(account, region);
-    match service {
-        Service::SecretsManager => secrets_manager::handle(cx, regional, &keys, operation, input),
-        Service::Ssm | Service::Ecs => {
-            Err(AwsError::not_modelled(service, format!("the operation {operation}")))
-        }
-        Service::S3 | Service::Sts => unreachable!("not JSON services"),
-    }
+    let leeway = *lock(&shared.leeway);
+    let (answer, deliveries) = {
+        let mut regions = lock(&shared.regions);
+        let regional = regions.at(account, region);
+        let answer = match service {
+            Service::SecretsManager => secrets_manager::handle(cx, regional, &keys, operation, input),
+            Service::Ssm => ssm::handle(cx, regional, leeway.pages, operation, input),
+            Service::Ecs => ecs::handle(cx, regional, leeway, operation, input),
+            Service::S3 | Service::Sts => unreachable!("not JSON services"),
+        };
+        (answer, regional.ssm.take_deliveries())
+    };
+    shared.deliver(deliveries);
+    answer
 }
 
 /// Errors that every JSON service may answer besides those of its model.

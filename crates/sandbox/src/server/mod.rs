@@ -3,6 +3,8 @@
 mod call;
 mod cloud;
 mod control;
+mod fleet;
+mod host_view;
 mod json;
 mod silence;
 
@@ -23,10 +25,12 @@ use crate::call_log::CallLog;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::identity::Identity;
-use crate::options::{KeySeed, Options};
+use crate::leeway::Leeway;
+use crate::options::{ClusterSeed, DocumentSeed, KeySeed, Options};
 use crate::services::Regions;
 use crate::services::kms::Kms;
 use crate::services::s3::S3;
+use fleet::Fleet;
 use silence::{Dropped, Held};
 
 /// A running sandbox. It ends when it is stopped or dropped.
@@ -49,6 +53,8 @@ pub(crate) struct Shared {
     regions: Mutex<Regions>,
     s3: Mutex<S3>,
     held: Held,
+    fleet: Fleet,
+    leeway: Mutex<Leeway>,
 }
 
 /// The largest body that is read: an ecs.config is a thousand times smaller.
@@ -65,12 +71,11 @@ impl Sandbox {
             .thread_name("regcred-sandbox")
             .enable_all()
             .build()?;
-        let shared = Arc::new(Shared::new(options, address)?);
+        let shared = Shared::new(options, address)?;
         let listener = {
             let _inside = runtime.enter();
             TcpListener::from_std(listener)?
         };
-        let _cloud = cloud::CloudOf::new(&shared);
         runtime.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, runtime: Some(runtime) })
     }
@@ -100,20 +105,20 @@ impl Drop for Sandbox {
 }
 
 impl Shared {
-    fn new(options: Options, address: SocketAddr) -> io::Result<Self> {
+    fn new(options: Options, address: SocketAddr) -> io::Result<Arc<Self>> {
         let Options {
             port: _,
             default_account,
             call_log,
             buckets,
-            clusters: _,
-            hosts: _,
-            documents: _,
+            clusters,
+            hosts,
+            documents,
             keys,
             roles,
             host_statements,
         } = options;
-        let shared = Self {
+        let shared = Arc::new(Self {
             endpoint: format!("http://{address}"),
             clock: Clock::default(),
             identity: Mutex::new(Identity::new(default_account, roles, host_statements)),
@@ -123,12 +128,25 @@ impl Shared {
             regions: Mutex::default(),
             s3: Mutex::default(),
             held: Held::default(),
-        };
+            fleet: Fleet::default(),
+            leeway: Mutex::default(),
+        });
         for KeySeed { alias, account, region, enabled } in keys {
             lock(&shared.kms).at(&account, &region).set(&alias, enabled);
         }
         for bucket in buckets {
             lock(&shared.s3).seed(bucket, Utc::now());
+        }
+        for ClusterSeed { name, account, region } in clusters {
+            lock(&shared.regions).at(&account, &region).ecs.create_cluster(&name);
+        }
+        for DocumentSeed { name, account, region, content } in documents {
+            let mut regions = lock(&shared.regions);
+            let made = regions.at(&account, &region).ssm.seed_document(&name, content, Utc::now());
+            made.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.message))?;
+        }
+        for host in hosts {
+            shared.add_host(host)?;
         }
         Ok(shared)
     }

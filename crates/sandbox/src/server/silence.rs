@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::services::Service;
+use crate::control::HeldCall;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,15 +17,6 @@ pub(crate) struct Dropped;
 pub(crate) struct Held {
     calls: Mutex<BTreeMap<u64, HeldCall>>,
     released: Notify,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct HeldCall {
-    pub(crate) number: u64,
-    pub(crate) service: Service,
-    pub(crate) operation: String,
-    /// Whether what it asked for was done.
-    pub(crate) done: bool,
 }
 
 impl Held {

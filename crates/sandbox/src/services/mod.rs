@@ -1,8 +1,10 @@
 //! The services that are pretended, and what all their handlers are given.
 
+pub(crate) mod ecs;
 pub(crate) mod kms;
 pub(crate) mod s3;
 pub(crate) mod secrets_manager;
+pub(crate) mod ssm;
 pub(crate) mod sts;
 
 use std::collections::HashMap;
@@ -59,7 +61,6 @@ pub(crate) struct Context<'a> {
     /// The sandbox's time.
     pub(crate) now: DateTime<Utc>,
     /// From when on others see what this call writes, where AWS promises no more than that.
-    #[expect(dead_code, reason = "for SSM and ECS, which come next")]
     pub(crate) visible_from: DateTime<Utc>,
 }
 
@@ -87,18 +88,25 @@ impl Context<'_> {
 }
 
 /// What one account has in one Region.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Regional {
+    pub(crate) ecs: ecs::Ecs,
+    pub(crate) ssm: ssm::Ssm,
     pub(crate) secrets: secrets_manager::Secrets,
 }
 
 /// All accounts and Regions; one springs into being when it is first called.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Regions(HashMap<(String, String), Regional>);
 
 impl Regions {
     pub(crate) fn at(&mut self, account: &str, region: &str) -> &mut Regional {
         self.0.entry((account.to_owned(), region.to_owned())).or_default()
+    }
+
+    /// Those that were called, each with its account and Region.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str, &Regional)> {
+        self.0.iter().map(|((account, region), regional)| (account.as_str(), region.as_str(), regional))
     }
 }
 

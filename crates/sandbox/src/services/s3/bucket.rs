@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use regcred_core::agent::{AuthSetting, EffectiveAuth, Environment};
 
 use super::checksum::Checksum;
 
@@ -35,7 +36,7 @@ pub(super) struct Version {
 
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    Object(Object),
+    Object(Box<Object>),
     DeleteMarker,
 }
 
@@ -48,6 +49,8 @@ pub(super) struct Object {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) encryption: Encryption,
     pub(super) checksum: Checksum,
+    /// What an agent would take from it, if it is an ecs.config: so that control can say which version an agent holds.
+    pub(super) auth: Option<EffectiveAuth>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +63,22 @@ pub(super) enum Encryption {
     },
 }
 
+impl Version {
+    /// Whether an agent would take this from it.
+    pub(super) fn holds(&self, auth: &EffectiveAuth) -> bool {
+        match &self.content {
+            Content::Object(object) => object.auth.as_ref() == Some(auth),
+            Content::DeleteMarker => false,
+        }
+    }
+}
+
 pub(super) const NULL_VERSION: &str = "null";
+
+/// What an agent would take from a file.
+pub(super) fn auth_of(body: &[u8]) -> Option<EffectiveAuth> {
+    Some(Environment::parse(body).auth()).filter(|auth| *auth.auth_type() != AuthSetting::Off)
+}
 
 impl Bucket {
     /// The current object of a key; `None` when there is none or a delete marker hides it.

@@ -16,9 +16,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use regcred_core::agent::EffectiveAuth;
 
 use super::kms::Keys;
 use super::{Context, Service};
+use crate::control::ObjectVersion;
 use crate::error::AwsError;
 use crate::options::BucketSeed;
 use bucket::{Bucket, Versioning};
@@ -135,7 +137,7 @@ pub(crate) fn handle(
             Ok(Answer::xml(document("LocationConstraint", region)))
         }
         Operation::GetBucketVersioning => Ok(bucket.versioning()),
-        Operation::PutBucketVersioning => bucket.set_versioning(&call),
+        Operation::PutBucketVersioning => bucket.set_versioning(call),
         Operation::ListObjectsV2 => list::objects(bucket, name, call),
         Operation::ListObjectVersions => list::versions(bucket, name, call),
         Operation::PutObject => object::put(cx, bucket, keys, key, &resource, call),
@@ -210,6 +212,22 @@ impl S3 {
         let versioning = if versioned { Versioning::Enabled } else { Versioning::Off };
         let bucket = Bucket { owner: account, region, created: now, versioning, objects: BTreeMap::new() };
         self.buckets.insert(name, bucket);
+    }
+
+    /// The newest version of an object in an account's buckets that an agent would take this from.
+    pub(crate) fn version_with(&self, account: &str, auth: &EffectiveAuth) -> Option<ObjectVersion> {
+        let objects =
+            self.buckets.iter().filter(|(_, bucket)| bucket.owner == account).flat_map(|(name, bucket)| {
+                bucket.objects.iter().map(move |(key, versions)| (name, key, versions))
+            });
+        let holding = objects.flat_map(|(bucket, key, versions)| {
+            versions
+                .iter()
+                .filter(|version| version.holds(auth))
+                .map(move |version| (version.modified, bucket, key, &version.id))
+        });
+        let (_, bucket, key, version_id) = holding.max_by_key(|(modified, ..)| *modified)?;
+        Some(ObjectVersion { bucket: bucket.clone(), key: key.clone(), version_id: version_id.clone() })
     }
 
     fn list_buckets(&self, cx: &Context<'_>) -> Answer {

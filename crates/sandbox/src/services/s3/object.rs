@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 use md5::{Digest, Md5};
 
-use super::bucket::{Bucket, Content, Encryption, NULL_VERSION, Object, Version, Versioning};
+use super::bucket::{Bucket, Content, Encryption, NULL_VERSION, Object, Version, Versioning, auth_of};
 use super::checksum::{Algorithm, Checksum};
 use super::{Answer, Call, Operation};
 use crate::aws_chunked;
@@ -57,8 +57,9 @@ pub(super) fn put(
         .with(checksum.algorithm.header(), &checksum.value)
         .with("x-amz-checksum-type", "FULL_OBJECT");
     answer = encrypted(answer, &encryption);
-    let object = Object { body, etag, content_type, metadata, encryption, checksum };
-    let id = bucket.push(key, Content::Object(object), cx.now);
+    let auth = auth_of(&body);
+    let object = Object { body, etag, content_type, metadata, encryption, checksum, auth };
+    let id = bucket.push(key, Content::Object(Box::new(object)), cx.now);
     Ok(versioned(answer, bucket, &id))
 }
 
@@ -238,7 +239,7 @@ pub(super) fn get(
 }
 
 fn found(bucket: &Bucket, version: &Version, object: &Object, is_head: bool, mode: Option<&str>) -> Answer {
-    let Object { body, etag, content_type, metadata, encryption, checksum } = object;
+    let Object { body, etag, content_type, metadata, encryption, checksum, auth: _ } = object;
     let modified = version.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut answer = Answer::empty(StatusCode::OK)
         .with("etag", etag)

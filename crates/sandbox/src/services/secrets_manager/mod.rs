@@ -41,7 +41,7 @@ pub(crate) fn handle(
     input: Value,
 ) -> Result<Value, AwsError> {
     const SERVICE: Service = Service::SecretsManager;
-    let Regional { secrets } = regional;
+    let secrets = &mut regional.secrets;
     secrets.sweep(cx);
     authorize(cx, secrets, operation, &input)?;
     match operation {
@@ -122,13 +122,11 @@ impl Secrets {
         self.find_id_mut(cx, secret_id(input))
     }
 
-    #[expect(dead_code, reason = "for the control surface, which comes next")]
     /// What control may ask of a secret: nothing of its value.
     pub(crate) fn metadata(&self) -> impl Iterator<Item = Value> {
         self.0.values().map(read::describe)
     }
 
-    #[expect(dead_code, reason = "for the control surface, which comes next")]
     /// Marks a secret as managed by another service, as control asks. `false` when there is none of that name.
     pub(crate) fn set_owning_service(&mut self, name: &str, owner: Option<String>) -> bool {
         self.0.get_mut(name).map(|secret| secret.owning_service = owner).is_some()
