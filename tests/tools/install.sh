@@ -38,8 +38,9 @@ apt_install() {
     apt_lists_are_fresh=yes
   fi
   printf 'Installing from Debian: %s\n' "$*" >&2
+  # The lock may be held by the machine's own updates: two minutes are one of those at work.
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends "$@" </dev/null >&2
+    apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
 }
 
 # want COMMAND PACKAGE WHAT-FOR
