@@ -278,7 +278,7 @@ proptest! {
                 prop_assert_eq!(again.pruned, Vec::<String>::new());
                 prop_assert_eq!(again.kept, edited.kept);
             }
-            Err(Refusal::Data(auth_data::Refusal::NoHostKey { .. }) | Refusal::Foreign { .. }) => {}
+            Err(Refusal::Data(auth_data::Refusal::NoHostKey { .. }) | Refusal::Foreign { .. } | Refusal::Untyped { .. }) => {}
             Err(other) => prop_assert!(false, "{}", other),
         }
     }
@@ -317,7 +317,7 @@ proptest! {
                 prop_assert_eq!(second.published, first.published);
                 prop_assert_eq!(second.held, first.held);
             }
-            Err(Refusal::Foreign { .. } | Refusal::Data(auth_data::Refusal::NoHostKey { .. })) => {}
+            Err(Refusal::Foreign { .. } | Refusal::Untyped { .. } | Refusal::Data(auth_data::Refusal::NoHostKey { .. })) => {}
             Err(other) => prop_assert!(false, "{}", other),
         }
     }

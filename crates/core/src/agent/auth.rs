@@ -160,7 +160,7 @@ pub struct Entry {
     key: String,
     value: Secret,
     reading: Reading,
-    server_address: bool,
+    server_address: Option<String>,
 }
 
 /// What the agent makes of an entry.
@@ -208,10 +208,15 @@ impl Entry {
         }
     }
 
-    /// Whether it names a server address, by which Docker 29 and later choose whether to use it at all
+    /// Whether a pull that picks this entry has a username or a password.
+    pub fn is_login(&self) -> bool {
+        matches!(self.reading, Reading::Used(PullAuth::Login(_) | PullAuth::Token { .. }))
+    }
+
+    /// The server address that it names, by which Docker 29 and later choose whether to use it at all
     /// (<https://github.com/aws/amazon-ecs-agent/pull/5097>).
-    pub fn has_server_address(&self) -> bool {
-        self.server_address
+    pub fn server_address(&self) -> Option<&str> {
+        self.server_address.as_deref()
     }
 }
 
@@ -343,9 +348,10 @@ fn read_entry(auth_type: AuthType, key: String, value: Value<'_>) -> Result<Entr
             } else {
                 PullAuth::Token { username, token }
             };
-            (Reading::Used(auth), !server_address.is_empty())
+            let server_address = Some(server_address.expose()).filter(|address| !address.is_empty());
+            (Reading::Used(auth), server_address.map(str::to_owned))
         }
-        AuthType::Dockercfg => (read_auth_field(&field("auth")?), false),
+        AuthType::Dockercfg => (read_auth_field(&field("auth")?), None),
     };
     let value = Secret::from(value.text());
     Ok(Entry { key, value, reading, server_address })

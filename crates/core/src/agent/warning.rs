@@ -29,6 +29,8 @@ pub enum Warning {
     SameKey { keys: Vec<String> },
     /// There are several keys of this host and none is the host alone: which one a pull uses is random.
     NoHostKey { host: String },
+    /// The entry names a server address that is not its host: Docker 29 and later do not use it.
+    ServerAddress { key: String },
     /// The password or username has a line break, which is sent to the registry as a part of it.
     LineBreak { key: String },
 }
@@ -92,6 +94,9 @@ fn entry_warning(entry: &Entry) -> Option<Warning> {
     if DOCKER_HUB_HOSTS.contains(&host_of(normalised)) && normalised != HUB_KEY {
         return Some(Warning::DeadHubKey { key });
     }
+    if entry.server_address().is_some_and(|address| address != host_of(normalised)) {
+        return Some(Warning::ServerAddress { key });
+    }
     match auth {
         PullAuth::Anonymous => Some(Warning::NoLogin { key }),
         PullAuth::Login(Login { username, password })
@@ -117,6 +122,7 @@ impl Warning {
             | Self::DeadHubKey { .. }
             | Self::SameKey { .. }
             | Self::NoHostKey { .. }
+            | Self::ServerAddress { .. }
             | Self::LineBreak { .. } => None,
         }
     }
@@ -169,6 +175,11 @@ impl fmt::Display for Warning {
                 let host = printable_key(host);
                 write!(f, "no key is `{host}` alone: the agent takes any of that host's at random")
             }
+            Self::ServerAddress { key } => write!(
+                f,
+                "`{}` names another server address than its host: Docker 29 and later do not use it",
+                printable_key(key)
+            ),
             Self::LineBreak { key } => {
                 write!(
                     f,
@@ -204,6 +215,10 @@ mod tests {
             (r#"{"auths":{"r.io":{}}}"#, Warning::Wrapped { skipped: None }),
             (r#"{"r.io":{"auth":"dTpw"}}"#, Warning::NoLogin { key: key() }),
             (r#"{"r.io":{"username":"u","password":"p\n"}}"#, Warning::LineBreak { key: key() }),
+            (
+                r#"{"r.io":{"username":"u","password":"p","serveraddress":"https://r.io"}}"#,
+                Warning::ServerAddress { key: key() },
+            ),
             (
                 r#"{"docker.io":{"username":"u","password":"p"}}"#,
                 Warning::DeadHubKey { key: "docker.io".to_owned() },

@@ -2,12 +2,13 @@
 
 use super::owner::{Held, Owned};
 use super::proof::Proof;
-use super::text::{Document, Values, Variable};
-use super::{Change, Desired, Edited, Foreign, Note, ReadBack, Refusal, Unconvertible, Wanted};
-use crate::agent::auth::{Problem, printable_key};
+use super::rendering::render;
+use super::text::{Document, Values};
+use super::{Change, Desired, Edited, Foreign, Note, Refusal, Wanted};
+use crate::agent::auth::printable_key;
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, misread};
-use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Entry, Environment, Login, PullAuth};
-use crate::formats::auth_data::{self, AuthData, HostKey, entry, gives, is_same_key};
+use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Entry, Environment};
+use crate::formats::auth_data::{self, gives, is_same_key};
 use crate::secret::Secret;
 use crate::server::Server;
 
@@ -22,80 +23,56 @@ pub fn edit(
     wanted: &[Wanted],
     foreign: Foreign,
 ) -> Result<Edited, Refusal> {
-    for (index, Wanted { server, .. }) in wanted.iter().enumerate() {
-        if let Some(first) = wanted[..index].iter().find(|first| is_same_key(&first.server, server)) {
-            let first = first.server.clone();
-            return Err(auth_data::Refusal::SameKey { first, second: server.clone() }.into());
-        }
-    }
+    refuse_same_key(wanted)?;
     let text = observed.map_or("", Secret::expose);
-    if let Some(why) = misread(text.as_bytes()) {
-        return Err(Refusal::Misread(why));
-    }
-    let document = Document::read(text);
     let before = File::read(text);
-    // What is wrong with another line is for its owner to mend; what is wrong with ours is mended below.
-    if let Some(fault) =
-        before.environment.without(&[ENGINE_AUTH_TYPE, ENGINE_AUTH_DATA]).start_faults().first()
-    {
-        return Err(Refusal::NoStart(*fault));
-    }
+    refuse_unsafe(text, &before)?;
+    let document = Document::read(text);
     let owned = Owned::new(&before.map, wanted);
-    let mut notes = notes_on_lines(&document);
-    let mut values = Values { auth_type: None, auth_data: None };
-    let rendered;
+    let mut notes = Note::on_lines(&document);
+    let mut rendered = None;
     if !is_satisfied(&before, auth_type, wanted, foreign, &owned) {
-        let mut rendering = Rendering::new(auth_type, &before, &owned);
-        rendering.publish(wanted)?;
-        if foreign == Foreign::Keep {
-            rendering.keep_foreign()?;
-        }
-        rendering.add_host_keys(wanted)?;
-        if !(rendering.data.is_empty() && before.map.entries().is_empty()) {
-            rendered = rendering.data.to_value()?;
-            notes.extend(notes_on_data(&before));
-            notes.append(&mut rendering.notes);
-            values.auth_data = Some(&rendered);
-            if *before.auth.auth_type() != AuthSetting::Type(auth_type) {
-                values.auth_type = Some(auth_type.as_str());
-            }
+        refuse_untyped(&before, wanted, foreign)?;
+        let (data, on_data) = render(auth_type, &before, &owned, wanted, foreign)?;
+        if !(data.is_empty() && before.map.entries().is_empty()) {
+            rendered = Some(data.to_value()?);
+            notes.extend(Note::on_old_data(&before));
+            notes.extend(on_data);
         }
     }
-    let text = document.with(&values);
+    let needs_type = *before.auth.auth_type() != AuthSetting::Type(auth_type);
+    let text = document.with(&Values {
+        auth_type: rendered.as_ref().filter(|_| needs_type).map(|_| auth_type.as_str()),
+        auth_data: rendered.as_ref(),
+    });
     let after = File::read(text.expose());
-    let given_up: Vec<_> = notes.iter().filter_map(given_up).collect();
-    let (before, after, owned, given_up) = (&before, &after, &owned, &given_up[..]);
-    Proof { before, after, owned, auth_type, wanted, given_up, foreign }.hold()?;
-    let change = match observed {
-        Some(observed) if *observed == text => Change::None,
-        None if text.is_empty() => Change::None,
-        Some(_) | None if before.auth == after.auth => Change::Lines,
-        Some(_) | None => Change::Auth,
+    let given_up: Vec<_> = notes.iter().filter_map(Note::given_up).collect();
+    let proof = Proof {
+        before: &before,
+        after: &after,
+        owned: &owned,
+        auth_type,
+        wanted,
+        given_up: &given_up,
+        foreign,
+    };
+    proof.hold()?;
+    let change = if text.expose() == observed.map_or("", Secret::expose) {
+        Change::None
+    } else if before.auth == after.auth {
+        Change::Lines
+    } else {
+        Change::Auth
     };
     let after_owned = Owned::new(&after.map, wanted);
-    let mut edited = Edited {
-        change,
-        published: Vec::new(),
-        held: Vec::new(),
-        unpublished: Vec::new(),
-        kept: keys(after_owned.foreign()),
-        pruned: match foreign {
-            Foreign::Keep => Vec::new(),
-            Foreign::Prune => keys(owned.foreign()),
-        },
-        notes,
-        auth: after.auth.clone(),
-        text,
+    let (published, held, unpublished) = sort(wanted, &after_owned);
+    let kept = keys(after_owned.foreign());
+    let pruned = match foreign {
+        Foreign::Keep => Vec::new(),
+        Foreign::Prune => keys(owned.foreign()),
     };
-    for (index, Wanted { server, desired }) in wanted.iter().enumerate() {
-        let list = match (desired, after_owned.held(index, server)) {
-            (Desired::Publish(_), _) => &mut edited.published,
-            (Desired::Hold, Held::One(_) | Held::Random) => &mut edited.held,
-            (Desired::Hold, Held::Nothing) => &mut edited.unpublished,
-        };
-        list.push(server.clone());
-    }
-    Ok(edited)
+    let auth = after.auth.clone();
+    Ok(Edited { text, change, auth, published, held, unpublished, kept, pruned, notes })
 }
 
 /// A file, and what an agent makes of it.
@@ -114,6 +91,52 @@ impl File {
     }
 }
 
+fn refuse_same_key(wanted: &[Wanted]) -> Result<(), Refusal> {
+    for (index, Wanted { server, .. }) in wanted.iter().enumerate() {
+        if let Some(first) = wanted[..index].iter().find(|first| is_same_key(&first.server, server)) {
+            let first = first.server.clone();
+            return Err(auth_data::Refusal::SameKey { first, second: server.clone() }.into());
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with another's line is for its owner to mend. What is wrong with ours goes when they are written.
+fn refuse_unsafe(text: &str, before: &File) -> Result<(), Refusal> {
+    if let Some(why) = misread(text.as_bytes()) {
+        return Err(Refusal::Misread(why));
+    }
+    let others = before.environment.without(&[ENGINE_AUTH_TYPE, ENGINE_AUTH_DATA]);
+    match others.start_faults().first() {
+        Some(fault) => Err(Refusal::NoStart(*fault)),
+        None => Ok(()),
+    }
+}
+
+/// Data without a type may be half of what a host puts together from several files, or be nothing at all. Whether its
+/// entries are in use cannot be told, so they are neither dropped nor brought to life.
+fn refuse_untyped(before: &File, wanted: &[Wanted], foreign: Foreign) -> Result<(), Refusal> {
+    let publishes = wanted.iter().any(|wanted| matches!(wanted.desired, Desired::Publish(_)));
+    if *before.auth.auth_type() != AuthSetting::Off || !publishes {
+        return Ok(());
+    }
+    for auth_type in AuthType::ALL {
+        let map = AuthMap::read(&EffectiveAuth::new(auth_type.as_str(), before.auth.auth_data().expose()));
+        let owned = Owned::new(&map, wanted);
+        let on_hold = wanted
+            .iter()
+            .enumerate()
+            .filter(|(_, wanted)| matches!(wanted.desired, Desired::Hold))
+            .flat_map(|(index, _)| owned.of(index));
+        let foreign = owned.foreign().filter(|_| foreign == Foreign::Keep);
+        let usable: Vec<_> = on_hold.chain(foreign).filter(|entry| entry.is_login()).collect();
+        if !usable.is_empty() {
+            return Err(Refusal::Untyped { keys: keys(usable.into_iter()) });
+        }
+    }
+    Ok(())
+}
+
 /// Whether the value can stay in its bytes.
 fn is_satisfied(
     before: &File,
@@ -122,177 +145,36 @@ fn is_satisfied(
     foreign: Foreign,
     owned: &Owned<'_>,
 ) -> bool {
-    let is_published = |wanted: &Wanted| match &wanted.desired {
-        Desired::Publish(credential) => gives(&before.map, &wanted.server, credential),
+    let is_published = |(index, Wanted { server, desired }): (usize, &Wanted)| match desired {
+        Desired::Publish(credential) => {
+            gives(&before.map, server, credential)
+                && owned
+                    .of(index)
+                    .all(|entry| entry.server_address().is_none_or(|host| host == server.host()))
+        }
         Desired::Hold => true,
     };
     *before.auth.auth_type() == AuthSetting::Type(auth_type)
         && !before.map.is_unreadable()
         && before.environment.start_faults().is_empty()
-        && wanted.iter().all(is_published)
+        && wanted.iter().enumerate().all(is_published)
         && (foreign == Foreign::Keep || owned.foreign().next().is_none())
 }
 
-/// The new authentication data in the making.
-struct Rendering<'a> {
-    auth_type: AuthType,
-    is_same_type: bool,
-    owned: &'a Owned<'a>,
-    data: AuthData,
-    notes: Vec<Note>,
-}
-
-impl<'a> Rendering<'a> {
-    fn new(auth_type: AuthType, before: &File, owned: &'a Owned<'a>) -> Self {
-        let is_same_type = *before.auth.auth_type() == AuthSetting::Type(auth_type);
-        Self { auth_type, is_same_type, owned, data: AuthData::new(auth_type), notes: Vec::new() }
-    }
-
-    fn publish(&mut self, wanted: &[Wanted]) -> Result<(), Refusal> {
-        for (index, Wanted { server, desired }) in wanted.iter().enumerate() {
-            match desired {
-                Desired::Publish(credential) => self.data.publish(server, credential)?,
-                Desired::Hold => self.hold(index, server),
-            }
-            let dead = self.owned.of(index).filter(|entry| is_dead(entry, server));
-            self.notes.extend(dead.map(|entry| Note::DeadEntry { key: printable_key(entry.key()) }));
-        }
-        Ok(())
-    }
-
-    /// Takes over what is published of a server: under its right key where the agent surely uses it, else as it is.
-    fn hold(&mut self, index: usize, server: &Server) {
-        let (entries, key): (Vec<_>, _) = match self.owned.held(index, server) {
-            Held::Nothing => return,
-            Held::One(entry) => (vec![entry], Some(server.key())),
-            Held::Random => (self.owned.of(index).collect(), None),
+/// The servers whose desired credential a file has, those of which it has what it had, and those of which it has none.
+fn sort(wanted: &[Wanted], owned: &Owned<'_>) -> (Vec<Server>, Vec<Server>, Vec<Server>) {
+    let (mut published, mut held, mut unpublished) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, Wanted { server, desired }) in wanted.iter().enumerate() {
+        let list = match (desired, owned.held(index, server)) {
+            (Desired::Publish(_), _) => &mut published,
+            (Desired::Hold, Held::One(_) | Held::Random) => &mut held,
+            (Desired::Hold, Held::Nothing) => &mut unpublished,
         };
-        for entry in entries {
-            let key = key.clone().unwrap_or_else(|| entry.key().to_owned());
-            match self.carry_over(key, entry) {
-                Ok(()) => {}
-                Err(why) => self.notes.push(Note::NotConverted { server: server.clone(), why }),
-            }
-        }
+        list.push(server.clone());
     }
-
-    fn keep_foreign(&mut self) -> Result<(), Refusal> {
-        for entry in self.owned.foreign() {
-            self.carry_over(entry.key().to_owned(), entry)
-                .map_err(|why| Refusal::Foreign { key: entry.key().to_owned(), why })?;
-        }
-        Ok(())
-    }
-
-    /// Writes an entry of the old value into the new one: as it stands, or in the other type's form.
-    fn carry_over(&mut self, key: String, old: &Entry) -> Result<(), Unconvertible> {
-        if self.is_same_type {
-            self.data.keep(key, old.value());
-            return Ok(());
-        }
-        let nothing = Secret::from("");
-        let (username, password) = match old.pull_auth() {
-            None => {
-                self.notes.push(Note::DeadEntry { key: printable_key(old.key()) });
-                return Ok(());
-            }
-            Some(PullAuth::Token { .. }) => return Err(Unconvertible::Token),
-            Some(PullAuth::Anonymous) => ("", &nothing),
-            Some(PullAuth::Login(Login { username, password })) => (username.as_str(), password),
-        };
-        let value = entry(self.auth_type, username, password).ok_or(Unconvertible::ColonInUsername)?;
-        self.data.insert(key, value);
-        Ok(())
-    }
-
-    /// Gives the host of a path the path's credential where there is no other key of that host, and none is to come.
-    /// Between several listed paths that is not for us to choose; whether a foreign one is harmed, the proof says.
-    fn add_host_keys(&mut self, wanted: &[Wanted]) -> Result<(), Refusal> {
-        for (index, Wanted { server, .. }) in wanted.iter().enumerate() {
-            let is_listed = || wanted.iter().any(|other| other.server.key() == server.host());
-            let is_neighbour = |other: &Wanted| self.is_neighbour(&other.server, server);
-            match self.data.host_key(server) {
-                HostKey::Lone if !is_listed() => {
-                    self.data.copy_to_host(server);
-                    if !self.owned.has_host_key(index, server) {
-                        self.notes.push(Note::HostKey { server: server.clone() });
-                    }
-                }
-                HostKey::Missing if wanted.iter().any(is_neighbour) => {
-                    return Err(no_host_key(server.host(), wanted, self.owned));
-                }
-                HostKey::Present | HostKey::Lone | HostKey::Missing => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether another listed server has an entry for the same host.
-    fn is_neighbour(&self, other: &Server, server: &Server) -> bool {
-        other != server && other.host() == server.host() && self.data.has(other)
-    }
-}
-
-/// The refusal for a host without a key, which names the server whose publication brings it about: one that is not
-/// published yet before one that is, so that a new server does not stop an old one's new password.
-pub(super) fn no_host_key(host: &str, wanted: &[Wanted], owned: &Owned<'_>) -> Refusal {
-    let on_host = wanted.iter().enumerate().filter(|(_, wanted)| wanted.server.host() == host);
-    let rank = |&(index, Wanted { server, desired }): &(usize, &Wanted)| {
-        let is_new = matches!(owned.held(index, server), Held::Nothing);
-        (matches!(desired, Desired::Publish(_)), is_new, index)
-    };
-    match on_host.max_by_key(rank) {
-        Some((_, wanted)) => auth_data::Refusal::NoHostKey { server: wanted.server.clone() }.into(),
-        // Nobody asked for a key of this host, so an edit makes none.
-        None => Refusal::NotReadBack(ReadBack::Foreign { key: host.to_owned() }),
-    }
-}
-
-/// Whether an entry of a server's own is one that no agent uses.
-fn is_dead(entry: &Entry, server: &Server) -> bool {
-    entry.pull_auth().is_none()
-        || match server {
-            Server::DockerHub => entry.normalised_key() != crate::agent::lookup::HUB_KEY,
-            Server::Other { .. } => false,
-        }
-}
-
-/// The held server of which nothing is left in the new type.
-fn given_up(note: &Note) -> Option<&Server> {
-    match note {
-        Note::NotConverted { server, .. } => Some(server),
-        Note::Repeated { .. }
-        | Note::Ignored { .. }
-        | Note::UnreadableData { .. }
-        | Note::UnknownType
-        | Note::NoType
-        | Note::DeadEntry { .. }
-        | Note::HostKey { .. } => None,
-    }
+    (published, held, unpublished)
 }
 
 fn keys<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<String> {
     entries.map(|entry| printable_key(entry.key())).collect()
-}
-
-fn notes_on_lines(document: &Document<'_>) -> Vec<Note> {
-    let mut notes = Vec::new();
-    for variable in Variable::BOTH {
-        let removed = document.count(variable).saturating_sub(1);
-        if removed > 0 {
-            notes.push(Note::Repeated { variable, removed });
-        }
-    }
-    notes.extend(document.ignored_lines().into_iter().map(|line| Note::Ignored { line }));
-    notes
-}
-
-/// What of the old data was used by no agent, and goes.
-fn notes_on_data(before: &File) -> Option<Note> {
-    match (before.map.problem(), before.auth.auth_type()) {
-        (Some(Problem::Unreadable { why, .. }), _) => Some(Note::UnreadableData { why: why.clone() }),
-        (Some(Problem::UnknownType), _) => Some(Note::UnknownType),
-        (None, AuthSetting::Off) if !before.auth.auth_data().is_empty() => Some(Note::NoType),
-        (None, AuthSetting::Off | AuthSetting::Type(_) | AuthSetting::Unknown(_)) => None,
-    }
 }

@@ -10,6 +10,7 @@ mod note;
 mod owner;
 mod proof;
 mod refusal;
+mod rendering;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use super::edit::File;
+use super::text::Document;
 use super::{Unconvertible, Variable};
-use crate::agent::auth::Unreadable;
+use crate::agent::AuthSetting;
+use crate::agent::auth::{Problem, Unreadable};
 use crate::server::Server;
 
 /// Something about the file that a person may want to know.
@@ -17,7 +20,7 @@ pub enum Note {
     UnreadableData { why: Unreadable },
     /// Agents did not know the authentication type, so they used nothing of the data, which is replaced.
     UnknownType,
-    /// Data without a type is used by no agent; it is replaced.
+    /// Data without a type, which no agent uses by itself, is replaced.
     NoType,
     /// An entry that no agent used is removed, because its type changes or its registry has another key.
     DeadEntry { key: String },
@@ -25,6 +28,44 @@ pub enum Note {
     HostKey { server: Server },
     /// What is published of this held server cannot be written in the other type, and is removed.
     NotConverted { server: Server, why: Unconvertible },
+}
+
+impl Note {
+    pub(super) fn on_lines(document: &Document<'_>) -> Vec<Self> {
+        let mut notes = Vec::new();
+        for variable in Variable::BOTH {
+            let removed = document.count(variable).saturating_sub(1);
+            if removed > 0 {
+                notes.push(Self::Repeated { variable, removed });
+            }
+        }
+        notes.extend(document.ignored_lines().into_iter().map(|line| Self::Ignored { line }));
+        notes
+    }
+
+    /// What of the old data was used by no agent, and goes.
+    pub(super) fn on_old_data(before: &File) -> Option<Self> {
+        match (before.map.problem(), before.auth.auth_type()) {
+            (Some(Problem::Unreadable { why, .. }), _) => Some(Self::UnreadableData { why: why.clone() }),
+            (Some(Problem::UnknownType), _) => Some(Self::UnknownType),
+            (None, AuthSetting::Off) if !before.auth.auth_data().is_empty() => Some(Self::NoType),
+            (None, AuthSetting::Off | AuthSetting::Type(_) | AuthSetting::Unknown(_)) => None,
+        }
+    }
+
+    /// The held server of which nothing is left in the new type.
+    pub(super) fn given_up(&self) -> Option<&Server> {
+        match self {
+            Self::NotConverted { server, .. } => Some(server),
+            Self::Repeated { .. }
+            | Self::Ignored { .. }
+            | Self::UnreadableData { .. }
+            | Self::UnknownType
+            | Self::NoType
+            | Self::DeadEntry { .. }
+            | Self::HostKey { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Note {

@@ -1,7 +1,8 @@
 //! The proof that an edited file does what it is for, by the agent's own rules.
 
-use super::edit::{File, no_host_key};
+use super::edit::File;
 use super::owner::{Held, Owned};
+use super::rendering::no_host_key;
 use super::{Desired, Foreign, ReadBack, Refusal, Wanted};
 use crate::agent::auth::host_of;
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE};

@@ -24,8 +24,17 @@ pub enum Refusal {
         printable_key(key)
     )]
     Foreign { key: String, why: Unconvertible },
+    #[error(
+        "it has authentication data without a type, so it cannot be told whether agents use the entries {}",
+        list(keys)
+    )]
+    Untyped { keys: Vec<String> },
     #[error("the agent's rules, asked about the edited file, do not give {0}")]
     NotReadBack(ReadBack),
+}
+
+fn list(keys: &[String]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Why an entry cannot be written in the other type.
@@ -73,6 +82,7 @@ impl Refusal {
             | Self::Misread(_)
             | Self::NoStart(_)
             | Self::Foreign { .. }
+            | Self::Untyped { .. }
             | Self::NotReadBack(_) => None,
         }
     }
@@ -98,6 +108,9 @@ impl Refusal {
             Self::Foreign { .. } => format!(
                 "remove the entry from the file, set `prune: true` for ecs_configs.{ecs_config}, or keep its old format"
             ),
+            Self::Untyped { .. } => {
+                "add the line ECS_ENGINE_AUTH_TYPE that agents have, or remove the entries".to_owned()
+            }
             Self::NotReadBack(_) => "report this as a bug of regcred; nothing was written".to_owned(),
         }
     }

@@ -87,6 +87,7 @@ fn a_value_that_does_its_work_keeps_its_bytes() {
         R_U_P,
         r#" { "r.io" : {"username":"u","password":"p","email":"e@x"} } "#,
         r#"{"https://r.io":{"password":"\u0070","username":"u"}}"#,
+        r#"{"r.io":{"username":"u","password":"p","serveraddress":"r.io"}}"#,
         r#"{"r.io/v1/":{"username":"u","password":"p"}}"#,
         r#"{"r.io":{"username":"u","password":"p"},"q.io":{"username":"f","password":"g"}}"#,
     ] {
@@ -97,6 +98,7 @@ fn a_value_that_does_its_work_keeps_its_bytes() {
     for data in [
         r#"{"r.io":{"username":"u","password":"old"}}"#,
         r#"{"r.io":{"username":"u","password":"p","identitytoken":"t"}}"#,
+        r#"{"r.io":{"username":"u","password":"p","serveraddress":"https://r.io"}}"#,
         r#"{"r.io":{"username":"u","password":"p"},"https://r.io":{"username":"u","password":"old"}}"#,
         r#"{"r.io":{"username":"u","password":"p"},"r.io/":{"username":"u","password":"old"}}"#,
         r#"'{"r.io":{"username":"u","password":"p"}}'"#,
@@ -270,6 +272,22 @@ fn files_that_keep_the_agent_from_starting_are_refused() {
 fn authentication_data_that_keeps_the_agent_from_starting_is_mended() {
     let long = docker(&format!("{R_U_P}{}.", " ".repeat(131_072)));
     assert_eq!(edit_text(&long, &[publish("r.io", "u", "p")]).text.expose(), docker(R_U_P));
+}
+
+#[test]
+fn entries_of_data_without_a_type_are_neither_dropped_nor_brought_to_life() {
+    let wanted = [publish("r.io", "u", "p"), hold("h.io")];
+    for (data, keys) in [
+        (r#"{"q.io":{"username":"f","password":"g"}}"#, "q.io"),
+        (r#"{"q.io":{"auth":"Zjpn"},"r.io":{"auth":"dTpw"}}"#, "q.io"),
+        (r#"{"h.io":{"auth":"Zjpn"}}"#, "h.io"),
+    ] {
+        let text = format!("ECS_ENGINE_AUTH_DATA={data}\n");
+        assert_eq!(refusal(&text, &wanted), Refusal::Untyped { keys: vec![keys.to_owned()] });
+        assert_eq!(edit_text(&text, &[hold("r.io")]).change, Change::None);
+    }
+    let edited = edit_text("ECS_ENGINE_AUTH_DATA={\"r.io\":{\"auth\":\"dTpv\"}}\n", &wanted);
+    assert_eq!((pulls(&edited, "r.io/a"), edited.notes), ("u:p".to_owned(), vec![Note::NoType]));
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! New authentication data: what is wanted, what is held, what is another's.
+
+use super::edit::File;
+use super::owner::{Held, Owned};
+use super::{Desired, Foreign, Note, ReadBack, Refusal, Unconvertible, Wanted};
+use crate::agent::auth::printable_key;
+use crate::agent::lookup::HUB_KEY;
+use crate::agent::{AuthSetting, AuthType, Entry, Login, PullAuth};
+use crate::formats::auth_data::{self, AuthData, HostKey, entry};
+use crate::secret::Secret;
+use crate::server::Server;
+
+/// The new data, and what there is to say of it.
+pub(super) fn render(
+    auth_type: AuthType,
+    before: &File,
+    owned: &Owned<'_>,
+    wanted: &[Wanted],
+    foreign: Foreign,
+) -> Result<(AuthData, Vec<Note>), Refusal> {
+    let is_same_type = *before.auth.auth_type() == AuthSetting::Type(auth_type);
+    let mut rendering =
+        Rendering { auth_type, is_same_type, owned, data: AuthData::new(auth_type), notes: Vec::new() };
+    rendering.publish(wanted)?;
+    match foreign {
+        Foreign::Keep => rendering.keep_foreign()?,
+        Foreign::Prune => {}
+    }
+    rendering.add_host_keys(wanted)?;
+    Ok((rendering.data, rendering.notes))
+}
+
+/// The new authentication data in the making.
+struct Rendering<'a> {
+    auth_type: AuthType,
+    is_same_type: bool,
+    owned: &'a Owned<'a>,
+    data: AuthData,
+    notes: Vec<Note>,
+}
+
+impl Rendering<'_> {
+    fn publish(&mut self, wanted: &[Wanted]) -> Result<(), Refusal> {
+        for (index, Wanted { server, desired }) in wanted.iter().enumerate() {
+            match desired {
+                Desired::Publish(credential) => self.data.publish(server, credential)?,
+                Desired::Hold => self.hold(index, server),
+            }
+            let dead = self.owned.of(index).filter(|entry| is_dead(entry, server));
+            self.notes.extend(dead.map(|entry| Note::DeadEntry { key: printable_key(entry.key()) }));
+        }
+        Ok(())
+    }
+
+    /// Takes over what is published of a server: under its right key where the agent surely uses it, else as it is.
+    fn hold(&mut self, index: usize, server: &Server) {
+        let (entries, key): (Vec<_>, _) = match self.owned.held(index, server) {
+            Held::Nothing => return,
+            Held::One(entry) => (vec![entry], Some(server.key())),
+            Held::Random => (self.owned.of(index).collect(), None),
+        };
+        for entry in entries {
+            let key = key.clone().unwrap_or_else(|| entry.key().to_owned());
+            match self.carry_over(key, entry) {
+                Ok(()) => {}
+                Err(why) => self.notes.push(Note::NotConverted { server: server.clone(), why }),
+            }
+        }
+    }
+
+    fn keep_foreign(&mut self) -> Result<(), Refusal> {
+        for entry in self.owned.foreign() {
+            self.carry_over(entry.key().to_owned(), entry)
+                .map_err(|why| Refusal::Foreign { key: entry.key().to_owned(), why })?;
+        }
+        Ok(())
+    }
+
+    /// Writes an entry of the old value into the new one: as it stands, or in the other type's form.
+    fn carry_over(&mut self, key: String, old: &Entry) -> Result<(), Unconvertible> {
+        if self.is_same_type {
+            self.data.keep(key, old.value());
+            return Ok(());
+        }
+        let nothing = Secret::from("");
+        let (username, password) = match old.pull_auth() {
+            None => {
+                self.notes.push(Note::DeadEntry { key: printable_key(old.key()) });
+                return Ok(());
+            }
+            Some(PullAuth::Token { .. }) => return Err(Unconvertible::Token),
+            Some(PullAuth::Anonymous) => ("", &nothing),
+            Some(PullAuth::Login(Login { username, password })) => (username.as_str(), password),
+        };
+        let value = entry(self.auth_type, username, password).ok_or(Unconvertible::ColonInUsername)?;
+        self.data.insert(key, value);
+        Ok(())
+    }
+
+    /// Gives the host of a path the path's credential where there is no other key of that host, and none is to come.
+    /// Between several listed paths that is not for us to choose; whether a foreign one is harmed, the proof says.
+    fn add_host_keys(&mut self, wanted: &[Wanted]) -> Result<(), Refusal> {
+        for (index, Wanted { server, .. }) in wanted.iter().enumerate() {
+            let is_listed = || wanted.iter().any(|other| other.server.key() == server.host());
+            let is_neighbour = |other: &Wanted| self.is_neighbour(&other.server, server);
+            match self.data.host_key(server) {
+                HostKey::Lone if !is_listed() => {
+                    self.data.copy_to_host(server);
+                    if !self.owned.has_host_key(index, server) {
+                        self.notes.push(Note::HostKey { server: server.clone() });
+                    }
+                }
+                HostKey::Missing if wanted.iter().any(is_neighbour) => {
+                    return Err(no_host_key(server.host(), wanted, self.owned));
+                }
+                HostKey::Present | HostKey::Lone | HostKey::Missing => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another listed server has an entry for the same host.
+    fn is_neighbour(&self, other: &Server, server: &Server) -> bool {
+        other != server && other.host() == server.host() && self.data.has(other)
+    }
+}
+
+/// The refusal for a host without a key, which names the server whose publication brings it about: one that is not
+/// published yet before one that is, so that a new server does not stop an old one's new password.
+pub(super) fn no_host_key(host: &str, wanted: &[Wanted], owned: &Owned<'_>) -> Refusal {
+    let on_host = wanted.iter().enumerate().filter(|(_, wanted)| wanted.server.host() == host);
+    let rank = |&(index, Wanted { server, desired }): &(usize, &Wanted)| {
+        let is_new = matches!(owned.held(index, server), Held::Nothing);
+        (matches!(desired, Desired::Publish(_)), is_new, index)
+    };
+    match on_host.max_by_key(rank) {
+        Some((_, wanted)) => auth_data::Refusal::NoHostKey { server: wanted.server.clone() }.into(),
+        // Nobody asked for a key of this host, so an edit makes none.
+        None => Refusal::NotReadBack(ReadBack::Foreign { key: host.to_owned() }),
+    }
+}
+
+/// Whether an entry of a server's own is one that no agent uses.
+fn is_dead(entry: &Entry, server: &Server) -> bool {
+    entry.pull_auth().is_none()
+        || match server {
+            Server::DockerHub => entry.normalised_key() != HUB_KEY,
+            Server::Other { .. } => false,
+        }
+}
