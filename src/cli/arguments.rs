@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Check,
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Watch the main job on an embedded AWS and a dozen hosts; needs no account, no Docker, no network
+    #[cfg(feature = "sandbox")]
+    Demo(super::demo::DemoArguments),
     /// Serve the embedded AWS on loopback until it is stopped
     #[cfg(feature = "sandbox")]
     Sandbox(super::sandbox::SandboxArguments),

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod check;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod human;
 mod output;
 mod pass;
@@ -46,6 +48,8 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
             output.result(&checked, ToString::to_string);
             Ok(verdict)
         }
+        #[cfg(feature = "sandbox")]
+        Command::Demo(arguments) => demo::run(arguments).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Schema => {

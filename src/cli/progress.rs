@@ -27,6 +27,7 @@ struct FleetProgress {
     proven: usize,
     bar: ProgressBar,
     shown: usize,
+    has_sent: bool,
 }
 
 impl Display {
@@ -57,11 +58,14 @@ impl ProgressSink for Display {
                 let style = ProgressStyle::with_template("         {prefix:<10} {bar:30} {pos}/{len} {msg}");
                 bar.set_style(style.expect("the template is fixed and well formed"));
                 bar.set_prefix(fleet.to_string());
-                fleets.insert(fleet, FleetProgress { hosts, ended: 0, proven: 0, bar, shown: 0 });
+                fleets.insert(
+                    fleet,
+                    FleetProgress { hosts, ended: 0, proven: 0, bar, shown: 0, has_sent: false },
+                );
             }
             Progress::Sending { fleet, hosts } => {
                 if let Some(state) = fleets.get_mut(&fleet)
-                    && state.ended == 0
+                    && !std::mem::replace(&mut state.has_sent, true)
                     && let Some(first) = hosts.first()
                 {
                     state

@@ -28,7 +28,7 @@ mod sigv4;
 pub use faults::{Effect, Fault, Match, Origin};
 pub use identity::{Effect as PolicyEffect, Role, STATIC_SECRET_KEY, Statement, Trust};
 pub use leeway::Leeway;
-pub use options::{BucketSeed, ClusterSeed, DocumentSeed, KeySeed, Options};
+pub use options::{BucketSeed, ClusterSeed, DocumentSeed, KeySeed, ObjectSeed, Options};
 pub use paging::Pages;
 pub use server::Sandbox;
 pub use services::Service;

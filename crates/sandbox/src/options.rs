@@ -18,6 +18,8 @@ pub struct Options {
     /// The file that each call is appended to.
     pub call_log: Option<PathBuf>,
     pub buckets: Vec<BucketSeed>,
+    /// Objects in those buckets.
+    pub objects: Vec<ObjectSeed>,
     /// Clusters without a host; those of `hosts` are there by themselves.
     pub clusters: Vec<ClusterSeed>,
     pub hosts: Vec<HostSpec>,
@@ -35,6 +37,7 @@ impl Default for Options {
             default_account: "111111111111".into(),
             call_log: None,
             buckets: Vec::new(),
+            objects: Vec::new(),
             clusters: Vec::new(),
             hosts: Vec::new(),
             documents: Vec::new(),
@@ -52,6 +55,15 @@ pub struct BucketSeed {
     pub account: String,
     pub region: String,
     pub versioned: bool,
+}
+
+/// An object of text, in a bucket of the seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectSeed {
+    pub bucket: String,
+    pub key: String,
+    pub content: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regcred_core::names::FleetName;
 use regcred_core::report::HostCounts;
-use regcred_core::rollout::{HostOutcome, HostReport};
+use regcred_core::rollout::{Explanation, HostOutcome, HostReport};
 
 use super::{Page, number, words};
 
@@ -26,59 +26,19 @@ pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostRepor
         };
         groups.entry((rank, words::outcome(&host.outcome), host.cluster.as_str())).or_default().push(host);
     }
-    for ((_, why, cluster), hosts) in groups {
-        page.line(why);
+    for ((_, outcome, cluster), hosts) in groups {
+        page.line(outcome);
         let ids: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
         for (i, line) in ids.chunks(4).enumerate() {
             let place = if i == 0 { format!(" ({fleet}, {cluster})") } else { String::new() };
             page.line(format!("  {}{place}", line.join(" ")));
         }
-        if let Some(consequence) = hosts.first().and_then(|host| consequence(&host.outcome)) {
-            page.line(format!("  {consequence}"));
+        if let Some(Explanation { why: _, now, remedy }) =
+            hosts.first().and_then(|host| host.outcome.explain())
+        {
+            page.line(format!("  now:   {now}"));
+            page.line(format!("  to do: {remedy}"));
         }
-        if let Some(remedy) = hosts.first().and_then(|host| remedy(&host.outcome, fleet)) {
-            page.line(format!("  try: {remedy}"));
-        }
-    }
-}
-
-fn consequence(outcome: &HostOutcome) -> Option<&'static str> {
-    match outcome {
-        HostOutcome::Restored { .. } => {
-            Some("the old file is back, and the agent holds the credential that it had before")
-        }
-        HostOutcome::Failed { .. } => Some("look at this host: what its agent holds is not known"),
-        HostOutcome::Unproven { .. } => Some("it was left alone; the next pass asks it again"),
-        HostOutcome::Unreachable { .. } => Some("nothing ran there; the next pass tries again"),
-        HostOutcome::Superseded => Some("the next pass decides"),
-        HostOutcome::Unsupported { .. } => Some(
-            "no shell script can restart its agent; it is not counted, and keeps what it was given otherwise",
-        ),
-        HostOutcome::Waiting => Some("the rollout stopped before its turn"),
-        HostOutcome::Current
-        | HostOutcome::Proven { .. }
-        | HostOutcome::Refused { .. }
-        | HostOutcome::FailedBefore { .. }
-        | HostOutcome::Gone => None,
-    }
-}
-
-fn remedy(outcome: &HostOutcome, fleet: &FleetName) -> Option<String> {
-    match outcome {
-        HostOutcome::Restored { .. } | HostOutcome::FailedBefore { .. } => {
-            Some(format!("regcred sync --fleet {fleet} --retry-failed"))
-        }
-        HostOutcome::Failed { .. } | HostOutcome::Refused { .. } => {
-            Some(format!("mend it, then regcred sync --fleet {fleet}"))
-        }
-        HostOutcome::Current
-        | HostOutcome::Proven { .. }
-        | HostOutcome::Unproven { .. }
-        | HostOutcome::Unsupported { .. }
-        | HostOutcome::Unreachable { .. }
-        | HostOutcome::Superseded
-        | HostOutcome::Waiting
-        | HostOutcome::Gone => None,
     }
 }
 

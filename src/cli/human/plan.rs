@@ -162,10 +162,8 @@ pub(super) fn aside(page: &mut Page, hosts: &[HostReport]) {
     let mut groups: BTreeMap<(&str, String), BTreeMap<&str, usize>> = BTreeMap::new();
     for host in hosts {
         let group = match &host.outcome {
-            HostOutcome::Unsupported { why } => ("unsupported", words::unsupported(*why).to_owned()),
-            HostOutcome::Unreachable { why } => {
-                ("unreachable", format!("{}: the next pass tries again", words::unreachable(why)))
-            }
+            HostOutcome::Unsupported { why } => ("unsupported", why.to_string()),
+            HostOutcome::Unreachable { why } => ("unreachable", format!("{why}; the next pass tries again")),
             HostOutcome::FailedBefore { .. } => {
                 ("failed", "before, on this very revision; --retry-failed tries again".to_owned())
             }

@@ -130,7 +130,7 @@ fn fleet(page: &mut Page, report: &FleetReport) {
             let said = match ending {
                 Ending::Converged => "every host that can be reached holds it".to_owned(),
                 Ending::PartlyReached => "not every host holds it".to_owned(),
-                Ending::Halted { why } => format!("HALTED: {}", words::halt(why)),
+                Ending::Halted { why } => format!("HALTED: {why}"),
                 Ending::Superseded => "a newer object appeared meanwhile; the next pass decides".to_owned(),
             };
             page.line(format!("fleet {fleet}: revision {}; {said}", revision.short()));

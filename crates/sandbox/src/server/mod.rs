@@ -111,6 +111,7 @@ impl Shared {
             default_account,
             call_log,
             buckets,
+            objects,
             clusters,
             hosts,
             documents,
@@ -136,6 +137,9 @@ impl Shared {
         }
         for bucket in buckets {
             lock(&shared.s3).seed(bucket, Utc::now());
+        }
+        for object in objects {
+            lock(&shared.s3).seed_object(object, Utc::now())?;
         }
         for ClusterSeed { name, account, region } in clusters {
             lock(&shared.regions).at(&account, &region).ecs.create_cluster(&name);

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use md5::{Digest, Md5};
 use regcred_core::agent::{AuthSetting, EffectiveAuth, Environment};
 
-use super::checksum::Checksum;
+use super::checksum::{Algorithm, Checksum};
+use crate::sigv4::hex;
 
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -61,6 +63,21 @@ pub(super) enum Encryption {
         key: String,
         bucket_key: bool,
     },
+}
+
+impl Object {
+    /// An object as a plain upload makes it.
+    pub(super) fn plain(body: Bytes) -> Self {
+        Self {
+            etag: format!("\"{}\"", hex(&Md5::digest(&body))),
+            content_type: "binary/octet-stream".to_owned(),
+            metadata: BTreeMap::new(),
+            encryption: Encryption::S3,
+            checksum: Checksum::of(Algorithm::Crc64Nvme, &body),
+            auth: auth_of(&body),
+            body,
+        }
+    }
 }
 
 impl Version {

@@ -12,6 +12,7 @@ mod route;
 pub(crate) mod xml;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -22,8 +23,8 @@ use super::kms::Keys;
 use super::{Context, Service};
 use crate::control::ObjectVersion;
 use crate::error::AwsError;
-use crate::options::BucketSeed;
-use bucket::{Bucket, Versioning};
+use crate::options::{BucketSeed, ObjectSeed};
+use bucket::{Bucket, Content, Object, Versioning};
 use route::Operation;
 pub(crate) use route::Route;
 use xml::{document, element};
@@ -212,6 +213,16 @@ impl S3 {
         let versioning = if versioned { Versioning::Enabled } else { Versioning::Off };
         let bucket = Bucket { owner: account, region, created: now, versioning, objects: BTreeMap::new() };
         self.buckets.insert(name, bucket);
+    }
+
+    /// Writes an object without a request; the bucket has to be there.
+    pub(crate) fn seed_object(&mut self, seed: ObjectSeed, now: DateTime<Utc>) -> io::Result<()> {
+        let ObjectSeed { bucket, key, content } = seed;
+        let bucket = self.buckets.get_mut(&bucket).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("the seed has no bucket {bucket}"))
+        })?;
+        bucket.push(&key, Content::Object(Box::new(Object::plain(content.into()))), now);
+        Ok(())
     }
 
     /// The newest version of an object in an account's buckets that an agent would take this from.

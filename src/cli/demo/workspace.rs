@@ -1,0 +1,56 @@
+//! The demo's folder: a configuration and the files that its sources read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// The configuration that the demo runs on, as it is in the repository.
+const CONFIG: &str = include_str!("../../../config/demo.yaml");
+
+pub(super) const HARBOR_IMAGE: &str = "harbor.example.com/team/app:1";
+
+/// Made-up passwords; they protect nothing.
+const OLD_PASSWORD: &str = "harbor-password-of-last-year";
+const NEW_PASSWORD: &str = "harbor-password-of-today";
+const GHCR_AUTH: &str = "Z2hjci1ib3Q6Z2hjci10b2tlbi1vZi10aGUtZGVtbw==";
+
+/// A folder that is removed when it is dropped.
+pub(super) struct Workspace(TempDir);
+
+impl Workspace {
+    pub(super) fn create() -> io::Result<Self> {
+        let workspace = Self(tempfile::Builder::new().prefix("regcred-demo-").tempdir()?);
+        fs::write(workspace.config(), CONFIG)?;
+        fs::create_dir(workspace.folder().join("secrets"))?;
+        let docker = format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{GHCR_AUTH}"}}}}}}"#);
+        fs::write(workspace.folder().join("secrets/docker-config.json"), docker)?;
+        workspace.write_password(OLD_PASSWORD)?;
+        Ok(workspace)
+    }
+
+    pub(super) fn change_password(&self) -> io::Result<()> {
+        self.write_password(NEW_PASSWORD)
+    }
+
+    fn write_password(&self, password: &str) -> io::Result<()> {
+        let pair = serde_json::json!({ "username": "robot", "password": password });
+        fs::write(self.folder().join("secrets/harbor.json"), pair.to_string())
+    }
+
+    /// Whether this is the SHA-256, in hexadecimal, of the password that harbor has in the end.
+    pub(super) fn is_current(password_sha256: &str) -> bool {
+        let digest = Sha256::digest(NEW_PASSWORD);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == password_sha256
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder().join("regcred.yaml")
+    }
+}
