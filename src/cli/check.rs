@@ -105,3 +105,63 @@ fn counted(count: usize, noun: &str) -> String {
         (_, _) => format!("{count} {noun}s"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn check(text: &str) -> (CheckResult, Value, String) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("c.yaml");
+        std::fs::write(&path, text).unwrap();
+        let result = run(Some(&path));
+        let mut json = serde_json::to_value(&result).unwrap();
+        assert_eq!(json["path"].take(), json!(path));
+        let text = result.to_string().replace(&path.display().to_string(), "c.yaml");
+        (result, json, text)
+    }
+
+    #[test]
+    fn a_valid_configuration_is_counted() {
+        let (result, json, text) = check(include_str!("../../config/minimal.yaml"));
+        assert!(result.is_valid());
+        assert_eq!(text, "c.yaml is valid: 1 registry, 1 ecs.config, 1 fleet, 1 location");
+        assert_eq!(
+            json,
+            json!({ "path": null, "verdict": "valid", "registries": 1, "ecs_configs": 1, "fleets": 1, "locations": 1,
+                    "problems": [] })
+        );
+    }
+
+    #[test]
+    fn every_problem_of_an_invalid_one_is_listed() {
+        let minimal = include_str!("../../config/minimal.yaml");
+        let (result, json, text) = check(&minimal.replace("clusters:", "max_unavailble: 3, clusters:"));
+        assert!(!result.is_valid());
+        let text: Vec<_> = text.lines().collect();
+        assert_eq!(text[0], "error: c.yaml:14:29: fleets.prod.max_unavailble: this key is not known");
+        assert_eq!(text[2], "  to do:   did you mean `max_unavailable`?");
+        assert_eq!(text[3], "c.yaml is not valid: 1 error");
+        assert_eq!(json["verdict"], "invalid");
+        let mut problem = json["problems"][0].clone();
+        assert!(problem["why"].take().is_string());
+        assert_eq!(
+            problem,
+            json!({ "severity": "error", "line": 14, "column": 29, "key": "fleets.prod.max_unavailble",
+                    "what": "this key is not known", "why": null, "to_do": "did you mean `max_unavailable`?" })
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_no_configuration() {
+        let result = run(Some(Path::new("/nowhere/c.yaml")));
+        assert!(!result.is_valid());
+        assert!(result.to_string().starts_with("error: cannot read the configuration /nowhere/c.yaml\n"));
+        let json = serde_json::to_value(&result).unwrap();
+        assert_eq!(json["verdict"], "unreadable");
+        assert!(json["why"].as_str().unwrap().contains("No such file"));
+    }
+}

@@ -3,6 +3,6 @@
 use crate::config::structure;
 
 /// The schema, as JSON to print.
-pub(crate) fn run() -> serde_json::Value {
+pub(crate) fn run() -> &'static serde_json::Value {
     structure::schema()
 }

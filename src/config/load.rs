@@ -34,7 +34,7 @@ pub(crate) enum LoadError {
     )]
     Unreadable { path: PathBuf, chosen_by: ChosenBy, why: String },
     /// Everything that is wrong, and the warnings; three lines each.
-    #[error("{}", listed(.path, .problems))]
+    #[error("the configuration {} is not valid{}", .path.display(), listed(.path, .problems))]
     Invalid { path: PathBuf, problems: Vec<Problem> },
 }
 
@@ -159,12 +159,64 @@ fn to_do(chosen_by: ChosenBy) -> String {
 }
 
 fn listed(path: &Path, problems: &[Problem]) -> String {
-    let (file, mut text) = (path.display(), String::new());
-    for problem in problems {
-        if !text.is_empty() {
-            text.push('\n');
+    let file = path.display();
+    let blocks = problems.iter().map(|problem| problem.in_file(&file));
+    std::iter::once(String::new()).chain(blocks).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn the_argument_counts_before_the_environment_and_that_before_the_working_folder() {
+        let some = |text: &str| Some(text.into());
+        for (argument, environment, path, chosen_by) in [
+            (Some(Path::new("a")), some("b"), "a", ChosenBy::Argument),
+            (None, some("b"), "b", ChosenBy::Environment),
+            (None, some(""), DEFAULT_PATH, ChosenBy::Default),
+            (None, None, DEFAULT_PATH, ChosenBy::Default),
+        ] {
+            assert_eq!(choose_path(argument, environment), (path.into(), chosen_by));
         }
-        text.push_str(&problem.in_file(&file));
     }
-    text
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_in_three_lines() {
+        let folder = TempDir::new().unwrap();
+        let missing = folder.path().join("none.yaml");
+        let large = folder.path().join("large.yaml");
+        std::fs::write(&large, " ".repeat(usize::try_from(MAX_BYTES).unwrap() + 1)).unwrap();
+        let binary = folder.path().join("binary.yaml");
+        std::fs::write(&binary, b"\xFF\xFE").unwrap();
+        for (path, why) in [
+            (missing.as_path(), "No such file"),
+            (folder.path(), "Is a directory"),
+            (&large, "larger than 4 MiB"),
+            (&binary, "valid UTF-8"),
+        ] {
+            for chosen_by in [ChosenBy::Argument, ChosenBy::Environment, ChosenBy::Default] {
+                let message = load(path, chosen_by).unwrap_err().to_string();
+                let lines: Vec<_> = message.lines().collect();
+                assert_eq!(lines.len(), 3, "{message}");
+                assert_eq!(lines[0], format!("cannot read the configuration {}", path.display()));
+                assert!(lines[1].contains(why), "{message}");
+                assert!(lines[2].contains("--config"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_folder_of_the_file() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("regcred.yaml");
+        std::fs::write(&path, include_str!("../../config/demo.yaml")).unwrap();
+        let Loaded { config, .. } = load(&path, ChosenBy::Argument).unwrap();
+        assert_eq!(
+            config.registries["harbor"].source,
+            super::super::SourceReference::JsonFile { path: folder.path().join("secrets/harbor.json") }
+        );
+    }
 }

@@ -41,7 +41,7 @@ impl fmt::Display for Severity {
 }
 
 /// The way from the top of the file to a value: `registries."ghcr.io".source.env`, `fleets.web.clusters[1]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyPath(Vec<Segment>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,13 +100,20 @@ impl fmt::Display for KeyPath {
 
 /// A key as it may be shown. `{password:hunter2}` without its space is one key, so what is no part of a word ends it.
 fn shown(key: &str) -> String {
-    let word = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let word = |c: char| c.is_ascii_alphanumeric() || "-_./<".contains(c);
     let plain = key.find(|c| !word(c)).map_or(key, |end| &key[..end]);
     let cut = if plain.len() < key.len() { "…" } else { "" };
     if cut.is_empty() && (plain.is_empty() || plain.contains(['.', '/'])) {
         format!("\"{plain}\"")
     } else {
         format!("{plain}{cut}")
+    }
+}
+
+/// As it is shown: a key may hold more than it should.
+impl fmt::Debug for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

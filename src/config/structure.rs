@@ -5,6 +5,7 @@
 //! is written and what regcred tells afterwards cannot differ. (serde alone stops at the first flaw.)
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value as Json};
 
@@ -22,28 +23,26 @@ pub(crate) enum Readable {
 }
 
 /// The JSON Schema of the configuration file.
-pub(crate) fn schema() -> Json {
-    schemars::schema_for!(super::raw::Config).to_value()
+pub(crate) fn schema() -> &'static Json {
+    static SCHEMA: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(super::raw::Config).to_value());
+    &SCHEMA
 }
 
 /// Tells `findings` what of `tree` the schema does not allow.
 pub(crate) fn hold_against_schema(tree: &Node, findings: &mut Findings<'_>) -> Readable {
-    let schema = schema();
-    let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut check = Check { definitions: &definitions, findings, readable: Readable::Yes };
-    check.value(tree, &schema, &KeyPath::default());
+    let mut check = Check { findings, readable: Readable::Yes };
+    check.value(tree, schema(), &KeyPath::default());
     check.readable
 }
 
-struct Check<'s, 'f, 't> {
-    definitions: &'s Map<String, Json>,
+struct Check<'f, 't> {
     findings: &'f mut Findings<'t>,
     readable: Readable,
 }
 
-impl<'s> Check<'s, '_, '_> {
-    fn value(&mut self, node: &Node, schema: &'s Json, path: &KeyPath) {
-        let schema = self.resolve(schema);
+impl Check<'_, '_> {
+    fn value(&mut self, node: &Node, schema: &Json, path: &KeyPath) {
+        let schema = resolve(schema);
         if let Some(options) = alternatives(schema, "anyOf") {
             // An optional map: schemars writes it as the map or null.
             if !node.is_null()
@@ -75,7 +74,7 @@ impl<'s> Check<'s, '_, '_> {
     }
 
     /// A map: with the keys that the schema lists, or with keys of a person's own choice.
-    fn entries(&mut self, entries: &[Entry], schema: &'s Json, path: &KeyPath) {
+    fn entries(&mut self, entries: &[Entry], schema: &Json, path: &KeyPath) {
         let Some(properties) = schema.get("properties").and_then(Json::as_object) else {
             for entry in entries {
                 self.value(&entry.value, &schema["additionalProperties"], &path.key(&entry.key));
@@ -83,14 +82,18 @@ impl<'s> Check<'s, '_, '_> {
             return;
         };
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let mut meant = Vec::new();
         for entry in entries {
             match properties.get(&entry.key) {
                 Some(property) => self.value(&entry.value, property, &path.key(&entry.key)),
-                None => self.unknown_key(entry, &known, path),
+                None => meant.extend(self.unknown_key(entry, &known, path)),
             }
         }
         for key in required(schema).filter(|key| entries.iter().all(|entry| entry.key != *key)) {
             self.readable = Readable::No;
+            if meant.contains(&key) {
+                continue;
+            }
             self.findings.error(
                 path,
                 End::Value,
@@ -102,8 +105,8 @@ impl<'s> Check<'s, '_, '_> {
     }
 
     /// A map with exactly one of several keys.
-    fn variant(&mut self, node: &Node, options: &'s [Json], path: &KeyPath) {
-        let properties: BTreeMap<&str, &'s Json> = options
+    fn variant(&mut self, node: &Node, options: &[Json], path: &KeyPath) {
+        let properties: BTreeMap<&str, &Json> = options
             .iter()
             .filter_map(|option| option.get("properties")?.as_object())
             .flatten()
@@ -124,7 +127,7 @@ impl<'s> Check<'s, '_, '_> {
         for entry in entries {
             match properties.get(entry.key.as_str()) {
                 Some(property) => self.value(&entry.value, property, &path.key(&entry.key)),
-                None => self.unknown_key(entry, &known, path),
+                None => drop(self.unknown_key(entry, &known, path)),
             }
         }
         let given = entries.iter().filter(|entry| properties.contains_key(entry.key.as_str())).count();
@@ -161,8 +164,21 @@ impl<'s> Check<'s, '_, '_> {
         );
     }
 
-    fn unknown_key(&mut self, entry: &Entry, known: &[&str], path: &KeyPath) {
+    /// Tells of a key that is not known, and returns the one that was probably meant.
+    fn unknown_key<'k>(&mut self, entry: &Entry, known: &[&'k str], path: &KeyPath) -> Option<&'k str> {
         let path = path.key(&entry.key);
+        let glued = entry.key.split_once(':').and_then(|(key, _)| known.iter().find(|known| **known == key));
+        let meant = glued.copied().or_else(|| suggest::nearest(&entry.key, known.iter().copied()));
+        if let Some(key) = glued {
+            self.findings.error(
+                &path,
+                End::Key,
+                format!("there is no space behind `{key}:`"),
+                "without one, YAML takes all of it for the name of a key",
+                format!("write `{key}: …`"),
+            );
+            return meant;
+        }
         if entry.key == "<<" {
             self.findings.error(
                 &path,
@@ -174,7 +190,6 @@ impl<'s> Check<'s, '_, '_> {
         } else if looks_secret(&entry.key) && entry.value.is_scalar() {
             self.secret_as_value(&path, End::Key);
         } else {
-            let meant = suggest::nearest(&entry.key, known.iter().copied());
             self.findings.error(
                 &path,
                 End::Key,
@@ -183,6 +198,7 @@ impl<'s> Check<'s, '_, '_> {
                 meant.map_or_else(|| "remove it".to_owned(), |meant| format!("did you mean `{meant}`?")),
             );
         }
+        meant
     }
 
     fn secret_as_value(&mut self, path: &KeyPath, end: End) {
@@ -191,8 +207,7 @@ impl<'s> Check<'s, '_, '_> {
             end,
             "a secret is never a value of the configuration",
             "this file is kept, copied and reviewed; a registry only names the source that holds its secret",
-            "remove it, change it at the registry if it was a real one, and write for example \
-             `source: { env: { username: HARBOR_USERNAME, password: HARBOR_PASSWORD } }`",
+            "remove it, and name a source: `source: { env: { username: HARBOR_USER, password: HARBOR_PASSWORD } }`",
         );
     }
 
@@ -219,15 +234,15 @@ impl<'s> Check<'s, '_, '_> {
         };
         self.findings.error(path, End::Value, needed, format_args!("here is {}", kind_of(node)), to_do);
     }
+}
 
-    /// What `schema` refers to, or itself.
-    fn resolve(&self, schema: &'s Json) -> &'s Json {
-        schema
-            .get("$ref")
-            .and_then(Json::as_str)
-            .and_then(|reference| self.definitions.get(reference.strip_prefix("#/$defs/")?))
-            .unwrap_or(schema)
-    }
+/// What `schema` refers to, or itself.
+fn resolve(schema: &Json) -> &Json {
+    let target = schema
+        .get("$ref")
+        .and_then(Json::as_str)
+        .and_then(|pointer| self::schema().pointer(pointer.strip_prefix('#')?));
+    target.unwrap_or(schema)
 }
 
 fn alternatives<'s>(schema: &'s Json, keyword: &str) -> Option<&'s Vec<Json>> {

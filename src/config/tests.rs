@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::problem::Problem;
+use super::problem::{Problem, Severity};
 use super::*;
 
 /// A configuration that breaks no rule, as the ground for one flaw.
@@ -21,13 +21,22 @@ fn parse(text: &str) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     load::parse(text, Path::new("/etc/regcred"))
 }
 
-/// All problems of a text, errors and warnings alike, as a person reads them.
-fn problems(text: &str) -> Vec<String> {
-    let problems = match parse(text) {
+/// All problems of a text, errors and warnings alike.
+fn problems(text: &str) -> Vec<Problem> {
+    match parse(text) {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
-    };
-    problems.iter().map(|problem| problem.in_file(&"f")).collect()
+    }
+}
+
+/// As a person reads them.
+fn messages(text: &str) -> Vec<String> {
+    problems(text).iter().map(|problem| problem.in_file(&"f")).collect()
+}
+
+/// Where and what, for tables.
+fn told(text: &str) -> Vec<String> {
+    problems(text).iter().map(|Problem { path, what, .. }| format!("{path}: {what}")).collect()
 }
 
 /// The good configuration with `from` replaced by `to`.
@@ -61,12 +70,458 @@ fn a_configuration_without_a_flaw_is_taken_without_a_word() {
 #[test]
 fn a_misspelt_key_is_told_where_it_is_with_what_was_meant() {
     assert_eq!(
-        problems(&with("clusters:", "max_unavailble: 3, clusters:")),
+        messages(&with("clusters:", "max_unavailble: 3, clusters:")),
         ["error: f:9:29: fleets.prod.max_unavailble: this key is not known\n  \
           because: the keys here are `clusters`, `command_timeout`, `document`, `ecs_config`, `location`, \
           `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval` and `settle_timeout`\n  \
           to do:   did you mean `max_unavailable`?"]
     );
+}
+
+/// Each row is one edit of the good configuration, and all that it is told.
+#[test]
+fn a_flaw_of_structure_is_told_with_its_key() {
+    let source = "{ env: { username: HUB_USER, password: HUB_TOKEN } }";
+    for (from, to, expected) in [
+        ("name: ecs/ghcr", "nmae: ecs/ghcr", "registries.ghcr.secret.nmae: this key is not known"),
+        ("name: ecs/ghcr", "adopt: true", "registries.ghcr.secret: the key `name` is missing"),
+        (
+            "name: ecs/ghcr",
+            "name: ecs/ghcr, name: x",
+            "registries.ghcr.secret.name: this key is written twice",
+        ),
+        ("name: ecs/ghcr", "name: ~", "registries.ghcr.secret.name: a single value is needed here"),
+        ("name: ecs/ghcr", "name: [x]", "registries.ghcr.secret.name: a single value is needed here"),
+        (
+            "name: ecs/ghcr",
+            "name: x, adopt: yes",
+            "registries.ghcr.secret.adopt: true or false is needed here",
+        ),
+        ("name: ecs/ghcr", "name: x, tags: [a]", "registries.ghcr.secret.tags: a map is needed here"),
+        ("{ name: ecs/ghcr }", "[]", "registries.ghcr.secret: a map is needed here"),
+        (
+            source,
+            "{}",
+            "registries.hub.source: exactly one of `docker_config`, `env` and `file` is needed here",
+        ),
+        (source, "env", "registries.hub.source: a map with one key is needed here"),
+        (source, "{ enw: { username: A } }", "registries.hub.source.enw: this key is not known"),
+        (source, "{ env: [A, B] }", "registries.hub.source.env: a map is needed here"),
+        (
+            source,
+            "{ env: { username: A, password:B } }",
+            "registries.hub.source.env.password…: there is no space behind `password:`",
+        ),
+        (
+            source,
+            "{ file: { path: x }, docker_config: { path: x } }",
+            "registries.hub.source: exactly one of `docker_config`, `env` and `file` is needed here",
+        ),
+        ("clusters: [prod-a, 'web-*']", "clusters: prod-a", "fleets.prod.clusters: a list is needed here"),
+        ("prod-a, 'web-*'", "a, {b: c}", "fleets.prod.clusters[1]: a single value is needed here"),
+        ("prod-a, 'web-*'", "a, ~", "fleets.prod.clusters[1]: a single value is needed here"),
+        ("clusters:", "max_errors: -1, clusters:", "fleets.prod.max_errors: a whole number is needed here"),
+        ("clusters:", "max_errors: '1', clusters:", "fleets.prod.max_errors: a whole number is needed here"),
+        (
+            "clusters:",
+            "max_errors: 99999999999, clusters:",
+            "fleets.prod.max_errors: this value cannot be read",
+        ),
+        (
+            "key:",
+            "format: dokercfg, key:",
+            "ecs_configs.prod.format: one of `dockercfg` and `docker` is needed here",
+        ),
+        ("state:", "<<: {}\nstate:", "<<: merge keys are not expanded"),
+        ("state:", "fleet: {}\nstate:", "fleet: this key is not known"),
+        (
+            "bucket: acme-regcred",
+            "bucket: !!str acme-regcred",
+            "state.bucket: there is a tag, a word that begins with `!`",
+        ),
+    ] {
+        assert_eq!(told(&with(from, to)), [expected], "{to}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_map_is_told_where_it_ends_to_be_one() {
+    for (text, expected) in [
+        ("", ["f:1:1: the file is empty"].as_slice()),
+        ("# only a comment\n", &["f:1:1: the file is empty"]),
+        ("a", &["f:1:1: a map is needed here"]),
+        ("[]", &["f:1:1: a map is needed here"]),
+        ("a: b\n---\nc: d", &["f:2:1: there is a second document in the file"]),
+        ("a: &x [*x]", &["f:1:8: a[0]: an alias stands inside of what it repeats"]),
+        ("? [a]\n: b", &["f:1:3: a key is not a word"]),
+        ("state: {\n  bucket: 'x\n", &["f:2:11: this is not YAML"]),
+        ("state:\n\tbucket: x\n", &["f:2:2: this is not YAML"]),
+        ("state: *nowhere", &["f:1:8: this is not YAML"]),
+    ] {
+        let lines = messages(text).iter().map(|m| m.lines().next().unwrap().to_owned()).collect::<Vec<_>>();
+        let expected: Vec<_> = expected.iter().map(|line| format!("error: {line}")).collect();
+        assert_eq!(lines, expected, "{text:?}");
+    }
+    let deep = "[".repeat(10_000);
+    assert_eq!(told(&deep).len(), 1);
+    let bomb = (1..40)
+        .fold("a0: &a0 [x, x]\n".to_owned(), |text, n| format!("{text}a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1));
+    assert!(told(&bomb)[0].contains("repeats itself too often"), "{:?}", told(&bomb));
+}
+
+#[test]
+fn an_alias_stands_for_what_it_repeats() {
+    let text = with("clusters: [prod-a, 'web-*']", "clusters: &names [prod-a]")
+        .replace("fleets:", "fleets:\n  other: { ecs_config: prod, clusters: [b] }")
+        + "  third: { ecs_config: prod, clusters: *names }\n";
+    assert_eq!(told(&text), ["fleets.third.clusters[0]: cluster `prod-a` is in fleet `prod` too"]);
+}
+
+#[test]
+fn unknown_keys_and_broken_rules_are_told_at_once_in_the_order_of_the_file() {
+    let text = GOOD
+        .replace("server: ghcr.io", "server: ghcr.io, sourc: 1")
+        .replace("acme-regcred", "Acme")
+        .replace("clusters:", "max_error: 3, max_unavailable: 0, clusters:");
+    assert_eq!(
+        told(&text),
+        [
+            "state.bucket: this cannot be the name of a bucket",
+            "registries.ghcr.sourc: this key is not known",
+            "fleets.prod.max_error: this key is not known",
+            "fleets.prod.max_unavailable: this is not a limit",
+        ]
+    );
+}
+
+/// Each row is one edit of the good configuration, and what it is told first: a cluster that is in two fleets may be
+/// told for each of its names.
+fn assert_told(rows: &[(&str, &str, &str)]) {
+    for (from, to, expected) in rows {
+        let told = told(&with(from, to));
+        assert_eq!(told.first().map(String::as_str), Some(*expected), "{to}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_broken_rule_of_a_place_is_told_with_its_key() {
+    assert_told(&[
+        (
+            "  hub:",
+            "  hub: { server: quay.io, source: { file: { path: x } }, secret: { name: q } }\n  'h b':",
+            "registries.h…: this cannot be a name",
+        ),
+        ("acme-regcred", "s3://acme", "state.bucket: this cannot be the name of a bucket"),
+        (
+            "bucket: acme-regcred",
+            "bucket: acme-regcred, prefix: regcred",
+            "state.prefix: this cannot be a prefix of keys",
+        ),
+        (
+            "bucket: acme-regcred",
+            "bucket: acme-regcred, location: eu",
+            "state.location: there is no location `eu`",
+        ),
+        ("state:", "locations: {}\nstate:", "locations: no location is named here"),
+        (
+            "state:",
+            "locations: { ambient: { region: eu-west-1 } }\nstate:",
+            "locations.ambient: no location may be called `ambient`",
+        ),
+        (
+            "state:",
+            "locations: { eu: { region: europe } }\nstate:",
+            "locations.eu.region: this is not an AWS Region",
+        ),
+        (
+            "state:",
+            "locations: { eu: { region: eu-west-1, external_id: abc } }\nstate:",
+            "locations.eu.external_id: there is an external id and no role",
+        ),
+        (
+            "state:",
+            "locations: { eu: { region: eu-west-1, role_arn: 'arn:aws:iam::1:role/x' } }\nstate:",
+            "locations.eu.role_arn: this is not the ARN of a role",
+        ),
+        (
+            "state:",
+            "locations: { eu: { region: eu-west-1, endpoint_url: 'http://proxy.example.com' } }\nstate:",
+            "locations.eu.endpoint_url: this cannot be an endpoint",
+        ),
+    ]);
+}
+
+#[test]
+fn a_broken_rule_of_a_registry_is_told_with_its_key() {
+    let source = "{ env: { username: HUB_USER, password: HUB_TOKEN } }";
+    assert_told(&[
+        ("docker.io", "my registry", "registries.hub.server: this does not name a registry"),
+        (
+            "docker.io",
+            "111111111111.dkr.ecr.eu-west-1.amazonaws.com",
+            "registries.hub.server: ECR needs no credential here",
+        ),
+        (
+            "docker.io",
+            "docker.io, source_timeout: 1h",
+            "registries.hub.source_timeout: this span of time is too long",
+        ),
+        (
+            "docker.io",
+            "docker.io, source_timeout: 5",
+            "registries.hub.source_timeout: this is not a span of time",
+        ),
+        (
+            "HUB_TOKEN",
+            "hub_token",
+            "registries.hub.source.env.password: this is not the name of an environment variable",
+        ),
+        (source, "{ file: {} }", "registries.hub.source.file: it is not clear which file holds what"),
+        (
+            source,
+            "{ file: { username: x } }",
+            "registries.hub.source.file: it is not clear which file holds what",
+        ),
+        (
+            source,
+            "{ file: { path: x, username: y, password_path: z } }",
+            "registries.hub.source.file: it is not clear which file holds what",
+        ),
+        (
+            source,
+            "{ file: { username: '', password_path: x } }",
+            "registries.hub.source.file.username: the username is empty",
+        ),
+        (
+            source,
+            "{ file: { path: ~/x } }",
+            "registries.hub.source.file.path: this is not the path of a file",
+        ),
+        (
+            source,
+            "{ docker_config: { path: '' } }",
+            "registries.hub.source.docker_config.path: this is not the path of a file",
+        ),
+        (
+            source,
+            "{ docker_config: { path: $HOME/x } }",
+            "registries.hub.source.docker_config.path: there is a `$` in this path",
+        ),
+    ]);
+}
+
+#[test]
+fn a_broken_rule_of_a_secret_is_told_with_its_key() {
+    assert_told(&[
+        (
+            "name: ecs/ghcr",
+            "name: ecs/ghcr-abc123",
+            "registries.ghcr.secret.name: this cannot be the name of a secret",
+        ),
+        (
+            "name: ecs/ghcr",
+            "name: x, kms_key: key",
+            "registries.ghcr.secret.kms_key: this does not name a KMS key",
+        ),
+        (
+            "name: ecs/ghcr",
+            "name: x, tags: { regcred:owner: x }",
+            "registries.ghcr.secret.tags.regcred…: this cannot be a tag",
+        ),
+        (
+            "name: ecs/ghcr",
+            "name: x, locations: []",
+            "registries.ghcr.secret.locations: no location is listed",
+        ),
+        (
+            "name: ecs/ghcr",
+            "name: x, locations: [ambient, ambient]",
+            "registries.ghcr.secret.locations: the locations `ambient` and `ambient` are one place",
+        ),
+        (
+            "HUB_TOKEN } }",
+            "HUB_TOKEN } }, secret: { name: ecs/ghcr }",
+            "registries.hub.secret.name: registry `ghcr` publishes the same secret in location `ambient`",
+        ),
+    ]);
+}
+
+#[test]
+fn a_broken_rule_of_an_object_is_told_with_its_key() {
+    assert_told(&[
+        ("[hub, ghcr]", "[hub, gchr]", "ecs_configs.prod.registries[1]: there is no registry `gchr`"),
+        ("[hub, ghcr]", "[hub, ghcr, hub]", "ecs_configs.prod.registries[2]: registry `hub` is listed twice"),
+        (
+            "server: ghcr.io",
+            "server: index.docker.io",
+            "ecs_configs.prod.registries[1]: registries `hub` and `ghcr` have the same server",
+        ),
+        ("prod/ecs.config", "prod/'x'", "ecs_configs.prod.key: this cannot be the key of an `ecs.config`"),
+        (
+            "bucket: acme-ecs, key: prod",
+            "bucket: acme-regcred, key: regcred",
+            "ecs_configs.prod.key: this object lies below the prefix of regcred's state",
+        ),
+        (
+            "ecs_configs:",
+            "ecs_configs:\n  a: { bucket: acme-ecs, key: prod/ecs.config, registries: [hub] }",
+            "ecs_configs.prod.key: `ecs_configs.a` is the same object",
+        ),
+    ]);
+}
+
+#[test]
+fn a_broken_rule_of_a_fleet_is_told_with_its_key() {
+    assert_told(&[
+        ("ecs_config: prod", "ecs_config: prd", "fleets.prod.ecs_config: there is no `ecs.config` `prd`"),
+        ("prod-a, 'web-*'", "", "fleets.prod.clusters: no cluster is listed"),
+        ("prod-a, 'web-*'", "a, a", "fleets.prod.clusters[1]: `a` is listed twice"),
+        (
+            "prod-a, 'web-*'",
+            "'arn:aws:ecs:x'",
+            "fleets.prod.clusters[0]: this cannot be the name of a cluster",
+        ),
+        ("clusters:", "max_unavailable: 0%, clusters:", "fleets.prod.max_unavailable: this is not a limit"),
+        ("clusters:", "max_unavailable: 101%, clusters:", "fleets.prod.max_unavailable: this is not a limit"),
+        ("clusters:", "max_unavailable: 0, clusters:", "fleets.prod.max_unavailable: this is not a limit"),
+        ("clusters:", "max_unavailable: +5%, clusters:", "fleets.prod.max_unavailable: this is not a limit"),
+        (
+            "clusters:",
+            "document: 'a b', clusters:",
+            "fleets.prod.document: this cannot be the name of an SSM document",
+        ),
+        (
+            "clusters:",
+            "poll_interval: 10ms, clusters:",
+            "fleets.prod.poll_interval: this span of time is too short",
+        ),
+        (
+            "clusters:",
+            "command_timeout: 20s, clusters:",
+            "fleets.prod.command_timeout: this span of time is too short",
+        ),
+        (
+            "clusters:",
+            "command_timeout: 30500ms, clusters:",
+            "fleets.prod.command_timeout: this is not a whole number of seconds",
+        ),
+        (
+            "clusters:",
+            "settle_timeout: 20s, clusters:",
+            "fleets.prod.settle_timeout: a host could never be proven in this time",
+        ),
+        (
+            "fleets:",
+            "fleets:\n  a: { ecs_config: prod, clusters: ['*'] }",
+            "fleets.prod.clusters[0]: cluster `prod-a` is in fleet `a` too",
+        ),
+        (
+            "fleets:",
+            "fleets:\n  a: { ecs_config: prod, clusters: ['*-eu'] }",
+            "fleets.prod.clusters[1]: `web-*`, and `*-eu` of fleet `a`, can mean one cluster",
+        ),
+    ]);
+}
+
+#[test]
+fn what_nothing_uses_is_a_warning() {
+    let text = with("[hub, ghcr]", "[ghcr]");
+    assert_eq!(told(&text), ["registries.hub: the credential of this registry goes nowhere"]);
+    let (_, warnings) = parse(&text).unwrap();
+    assert_eq!(warnings[0].severity, Severity::Warning);
+    assert!(problems(&with(", secret: { name: ecs/ghcr }", "")).is_empty(), "an ecs.config is use enough");
+}
+
+/// Several locations, of which two are one account and Region under two names.
+#[test]
+fn locations_are_told_apart_by_account_and_region_and_not_by_name() {
+    let locations = "locations:
+  eu: { region: eu-west-1, role_arn: 'arn:aws:iam::111111111111:role/a' }
+  eu2: { region: eu-west-1, role_arn: 'arn:aws:iam::111111111111:role/b' }
+  us: { region: us-east-1, role_arn: 'arn:aws:iam::111111111111:role/a' }
+state: { location: eu, bucket: acme-regcred }
+registries:
+  hub: { server: docker.io, source: { file: { path: x } }, secret: { name: hub, locations: [eu, FIRST] } }
+ecs_configs:
+  one: { location: eu, bucket: acme-ecs, key: one, registries: [hub] }
+  two: { location: SECOND, bucket: acme-ecs, key: two, registries: [hub] }
+fleets:
+  one: { ecs_config: one, clusters: [web] }
+  two: { ecs_config: two, clusters: ['w*'] }
+";
+    let told = |first, second| told(&locations.replace("FIRST", first).replace("SECOND", second));
+    assert_eq!(told("us", "us"), ["locations.eu2: nothing is in this location"]);
+    assert_eq!(
+        told("eu2", "us"),
+        ["registries.hub.secret.locations: the locations `eu` and `eu2` are one place"]
+    );
+    assert_eq!(told("us", "eu2"), ["fleets.two.clusters[0]: cluster `web` is in fleet `one` too"]);
+    assert_eq!(
+        told("us, eu3", "us")[1..],
+        ["registries.hub.secret.locations[2]: there is no location `eu3`"],
+        "after the warning"
+    );
+}
+
+#[test]
+fn what_is_not_said_is_the_only_location_there_is() {
+    let (config, _) = parse(&format!("locations: {{ eu: {{ region: eu-west-1 }} }}\n{GOOD}")).unwrap();
+    let eu = LocationName::new("eu");
+    assert_eq!(config.state.location, eu);
+    assert_eq!(config.ecs_configs["prod"].location, eu);
+    assert_eq!(config.fleets["prod"].location, eu);
+    assert_eq!(config.registries["ghcr"].secret.as_ref().unwrap().locations, [eu]);
+    let two = format!("locations: {{ eu: {{ region: eu-west-1 }}, us: {{ region: us-east-1 }} }}\n{GOOD}");
+    assert_eq!(
+        told(&two),
+        [
+            "state.location: it is not said in which location this is",
+            "registries.ghcr.secret.locations: it is not said which locations hold this secret",
+            "ecs_configs.prod.location: it is not said in which location this is",
+        ]
+    );
+}
+
+/// A secret in the place of any value, or at an unknown key, is not repeated to anyone. Only where a name of another
+/// part of the file is asked for, a text that could be such a name is.
+#[test]
+fn no_message_repeats_a_value() {
+    let full = include_str!("../../config/full.yaml");
+    let code = |line: &'static str| line.split('#').next().unwrap_or_default().trim_end();
+    let lines: Vec<&str> = full.lines().map(code).filter(|line| !line.is_empty()).collect();
+    let mut messages = 0;
+    for (n, line) in lines.iter().enumerate() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let beside =
+            ["password: hunter2", "token: {x: hunter2}", "passwd:hunter2: x", "hunter2", "- hunter2"];
+        let mut edits: Vec<String> = beside.map(|other| format!("{line}\n{indent}{other}")).into();
+        let key = line.split_once(": ").map_or("", |(key, _)| key);
+        if !key.is_empty() {
+            let values = [
+                "\"hunter 2$x\"",
+                "hunter2",
+                "[hunter2]",
+                "{ x: hunter2 }",
+                "!hunter2",
+                "'hunter2",
+                "*hunter2",
+            ];
+            edits.extend(values.map(|value| format!("{key}: {value}")));
+        }
+        // Names of other parts of the file are told.
+        let name = matches!(key.trim(), "location" | "ecs_config" | "registries" | "locations" | "server");
+        for edited in edits {
+            let mut text = lines.clone();
+            text[n] = &edited;
+            for problem in problems(&text.join("\n")) {
+                messages += 1;
+                let json = serde_json::to_string(&problem).unwrap();
+                let told = format!("{json} {} {problem:?}", problem.in_file(&"f"));
+                assert!(name || !told.contains("hunter"), "{edited}\n{told}");
+            }
+        }
+    }
+    assert!(messages > 500, "{messages}");
 }
 
 #[test]

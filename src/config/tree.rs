@@ -340,7 +340,7 @@ fn syntax(error: &ScanError) -> Problem {
     problem(
         at,
         &KeyPath::default(),
-        "this is no YAML",
+        "this is not YAML",
         &error.kind().to_string(),
         "look at this line and the one before it: an indentation, a quote, or a bracket",
     )

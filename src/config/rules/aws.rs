@@ -257,3 +257,174 @@ pub(super) fn is_ecr(host: &str) -> bool {
     aws && (labels.windows(2).any(|pair| pair[0] == "dkr" && pair[1].starts_with("ecr"))
         || labels.iter().any(|label| label.starts_with("dkr-ecr")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(judge: fn(&str) -> Result<(), Flaw>, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(judge(text).is_ok(), "{text}: {}", judge(text).unwrap_err().why);
+        }
+        for text in bad {
+            assert!(judge(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn buckets_are_named_as_s3_wants_them() {
+        hold(
+            bucket,
+            &["abc", "acme-ecs", "acme.ecs.eu", "1a2", &"a".repeat(63)],
+            &[
+                "",
+                "ab",
+                &"a".repeat(64),
+                "Acme",
+                "acme_ecs",
+                "-acme",
+                "acme-",
+                "a..b",
+                ".abc",
+                "192.168.5.4",
+                "xn--acme",
+                "sthree-acme",
+                "acme-s3alias",
+                "acme--x-s3",
+                "s3://acme",
+                "arn:aws:s3:::acme",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_key_is_plain_text_to_every_shell_and_http_client() {
+        let shell = [
+            "'", "\"", "`", "$", "\\", " ", ";", "&", "|", "<", "?", "[", "{", "~", "#", "%", "\n", "é", "\0",
+        ];
+        let odd: Vec<String> = shell.iter().map(|c| format!("a{c}b")).collect();
+        let odd: Vec<&str> = odd.iter().map(String::as_str).collect();
+        hold(
+            object_key,
+            &["ecs.config", "prod/ecs.config", "a!_.*()/=@:+,-Z9", "..a/b..", &"k".repeat(1024)],
+            &odd,
+        );
+        hold(object_key, &[], &["", "/a", "a//b", "./a", "a/../b", "a/..", &"k".repeat(1025)]);
+        hold(key_prefix, &["regcred/", "a/b/"], &["regcred", "/", "", "a//"]);
+    }
+
+    #[test]
+    fn secrets_are_named_so_that_secrets_manager_finds_them_again() {
+        hold(
+            secret_name,
+            &["ecs/registry/dockerhub", "a", "a-b", "-abcde", "x-abcdefg", "x-abc_ef", "a+b=c@d.e"],
+            &["", "x-abc123", "ecs/ghcr-AbCdEf", "a b", "a:b", "arn:aws:secretsmanager:x", &"n".repeat(513)],
+        );
+    }
+
+    #[test]
+    fn keys_roles_and_regions_are_told_from_other_texts() {
+        hold(
+            kms_key,
+            &[
+                "alias/regcred",
+                "alias/aws/secretsmanager",
+                "1234abcd-12ab-34cd-56ef-1234567890ab",
+                "mrk-1234abcd12ab34cd56ef1234567890ab",
+                "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                "arn:aws-cn:kms:cn-north-1:111111111111:alias/x",
+            ],
+            &[
+                "",
+                "alias/",
+                "regcred",
+                "alias/a b",
+                "arn:aws:kms:eu-west-1:1:key/x",
+                "arn:aws:iam::111111111111:role/x",
+            ],
+        );
+        hold(
+            region,
+            &["eu-west-1", "us-gov-west-1", "us-iso-east-1", "cn-north-1", "ap-southeast-10"],
+            &["", "eu", "eu-west", "EU-west-1", "eu-west-1a", "eu--1", "eu_west_1", "1"],
+        );
+        hold(
+            role_arn,
+            &["arn:aws:iam::111111111111:role/regcred", "arn:aws-us-gov:iam::111111111111:role/path/to/x"],
+            &[
+                "",
+                "regcred",
+                "arn:aws:iam::1111:role/x",
+                "arn:aws:iam::111111111111:user/x",
+                "arn:aws:iam::111111111111:role/",
+            ],
+        );
+        hold(external_id, &["ab", "a:b/c"], &["", "a", "a b", "ü1"]);
+        hold(
+            document,
+            &["regcred-refresh", "arn:aws:ssm:eu-west-1:111111111111:document/x"],
+            &["", "ab", "a b", "a'b"],
+        );
+    }
+
+    #[test]
+    fn secrets_do_not_cross_a_network_in_clear_text() {
+        hold(
+            endpoint_url,
+            &[
+                "https://proxy.example.com",
+                "https://x:8443/",
+                "http://127.0.0.1:4566",
+                "http://localhost:1",
+                "http://[::1]:1",
+            ],
+            &[
+                "",
+                "localhost:4566",
+                "http://10.0.0.1",
+                "http://localhost.example.com",
+                "https://user:pass@x",
+                "https://x/path",
+                "https://x/?a",
+                "ftp://x",
+            ],
+        );
+    }
+
+    #[test]
+    fn ecr_is_known_in_every_spelling_and_nothing_else_is_taken_for_it() {
+        for host in [
+            "111111111111.dkr.ecr.eu-west-1.amazonaws.com",
+            "111111111111.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+            "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn",
+            "111111111111.dkr-ecr.eu-west-1.on.aws",
+            "111111111111.dkr.ecr.eu-west-1.amazonaws.com:443",
+        ] {
+            assert!(is_ecr(host), "{host}");
+        }
+        for host in [
+            "docker.io",
+            "dkr.ecr.example.com",
+            "ecr.amazonaws.com",
+            "public.ecr.aws",
+            "amazonaws.com.example.com",
+        ] {
+            assert!(!is_ecr(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn tags_leave_alone_what_is_aws_own_or_regcreds() {
+        for (key, value, good) in [
+            ("team", "platform", true),
+            ("Größe", "10 km", true),
+            ("aws:x", "", false),
+            ("AWS:x", "", false),
+            ("regcred:owner", "", false),
+            ("", "x", false),
+            ("a", "b;c", false),
+        ] {
+            assert_eq!(tag(key, value).is_ok(), good, "{key}");
+        }
+    }
+}

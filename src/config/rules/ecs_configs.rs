@@ -24,13 +24,15 @@ impl Rules<'_, '_> {
         let named = self.own_name(name, &path);
         let location = self.location(location.as_deref(), &path.key("location"));
         let in_bucket =
-            self.hold(&path.key("bucket"), "this can be no name of a bucket", aws::bucket(bucket));
+            self.hold(&path.key("bucket"), "this cannot be the name of a bucket", aws::bucket(bucket));
         let keyed =
             self.hold(&path.key("key"), "this cannot be the key of an `ecs.config`", aws::object_key(key));
-        let encrypted = match kms_key {
-            Some(key) => self.hold(&path.key("kms_key"), "this names no KMS key", aws::kms_key(key)),
-            None => Some(()),
-        };
+        let encrypted = self.hold_given(
+            &path.key("kms_key"),
+            "this does not name a KMS key",
+            kms_key.as_ref(),
+            aws::kms_key,
+        );
         let registries = self.listed_registries(registries, &path.key("registries"));
         named.and(in_bucket).and(keyed).and(encrypted)?;
         Some(EcsConfig {

@@ -72,8 +72,11 @@ impl Rules<'_, '_> {
         };
         let clusters = self.clusters(clusters, &path.key("clusters"));
         let max_unavailable = self.max_unavailable(max_unavailable, &path.key("max_unavailable"));
-        let documented =
-            self.hold(&path.key("document"), "this names no SSM document", aws::document(document));
+        let documented = self.hold(
+            &path.key("document"),
+            "this cannot be the name of an SSM document",
+            aws::document(document),
+        );
         let poll_interval = self.span(poll_interval, &path.key("poll_interval"), &POLL_INTERVAL);
         let settle_interval = self.span(settle_interval, &path.key("settle_interval"), &SETTLE_INTERVAL);
         let settle_timeout = self.span(settle_timeout, &path.key("settle_timeout"), &SETTLE_TIMEOUT);
@@ -91,7 +94,7 @@ impl Rules<'_, '_> {
         if command_timeout.is_some_and(|timeout| timeout.subsec_millis() != 0) {
             self.error(
                 &path.key("command_timeout"),
-                "this is no whole number of seconds",
+                "this is not a whole number of seconds",
                 "SSM counts in seconds",
                 "write for example `10m`",
             );
@@ -145,7 +148,7 @@ impl Rules<'_, '_> {
                 }
                 Err(why) => self.error(
                     &path.index(index),
-                    "this can be no name of a cluster",
+                    "this cannot be the name of a cluster",
                     why,
                     "write the name and not the ARN; `*` and `?` stand for other characters",
                 ),
@@ -166,7 +169,7 @@ impl Rules<'_, '_> {
         if limit.is_none() {
             self.error(
                 path,
-                "this is no limit",
+                "this is not a limit",
                 "it is a count of at least 1, or a percentage from 1% to 100% of a cluster's hosts; with 0 no host \
                  could ever be restarted",
                 "write for example `10%` or `2`",

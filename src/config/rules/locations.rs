@@ -51,26 +51,33 @@ impl<'a> Rules<'a, '_> {
                 "choose another name",
             );
         }
-        let region = self.hold(&path.key("region"), "this is no AWS Region", aws::region(&raw.region));
-        if let Some(arn) = &raw.role_arn {
-            self.hold(&path.key("role_arn"), "this is no ARN of a role", aws::role_arn(arn))?;
+        let region = self.hold(&path.key("region"), "this is not an AWS Region", aws::region(&raw.region));
+        let role = self.hold_given(
+            &path.key("role_arn"),
+            "this is not the ARN of a role",
+            raw.role_arn.as_ref(),
+            aws::role_arn,
+        );
+        let external = raw.external_id.as_ref();
+        let id = self.hold_given(
+            &path.key("external_id"),
+            "this cannot be an external id",
+            external,
+            aws::external_id,
+        );
+        if raw.external_id.is_some() && raw.role_arn.is_none() {
+            self.findings.error(
+                &path.key("external_id"),
+                End::Key,
+                "there is an external id and no role",
+                "it is told to a role when that is assumed, and to nobody else",
+                "add `role_arn`, or remove `external_id`",
+            );
         }
-        if let Some(id) = &raw.external_id {
-            self.hold(&path.key("external_id"), "this can be no external id", aws::external_id(id))?;
-            if raw.role_arn.is_none() {
-                self.findings.error(
-                    &path.key("external_id"),
-                    End::Key,
-                    "there is an external id and no role",
-                    "it is told to a role when that is assumed, and to nobody else",
-                    "add `role_arn`, or remove `external_id`",
-                );
-            }
-        }
-        if let Some(url) = &raw.endpoint_url {
-            self.hold(&path.key("endpoint_url"), "this cannot be an endpoint", aws::endpoint_url(url))?;
-        }
-        named.and(region)?;
+        let url = raw.endpoint_url.as_ref();
+        let endpoint =
+            self.hold_given(&path.key("endpoint_url"), "this cannot be an endpoint", url, aws::endpoint_url);
+        named.and(region).and(role).and(id).and(endpoint)?;
         Some(Location {
             region: Some(raw.region.clone()),
             role: raw.role_arn.clone().map(|arn| Role { arn, external_id: raw.external_id.clone() }),
@@ -82,9 +89,9 @@ impl<'a> Rules<'a, '_> {
         let raw = &self.raw.state;
         let path = KeyPath::top("state");
         let bucket =
-            self.hold(&path.key("bucket"), "this can be no name of a bucket", aws::bucket(&raw.bucket));
+            self.hold(&path.key("bucket"), "this cannot be the name of a bucket", aws::bucket(&raw.bucket));
         let prefix =
-            self.hold(&path.key("prefix"), "this can be no prefix of keys", aws::key_prefix(&raw.prefix));
+            self.hold(&path.key("prefix"), "this cannot be a prefix of keys", aws::key_prefix(&raw.prefix));
         let location = self.location(raw.location.as_deref(), &path.key("location"));
         bucket.and(prefix)?;
         Some(State { location: location?, bucket: raw.bucket.clone(), prefix: raw.prefix.clone() })

@@ -80,6 +80,17 @@ impl Rules<'_, '_> {
         judged.map_err(|Flaw { why, to_do }| self.error(path, what, why, to_do)).ok()
     }
 
+    /// As [`Rules::hold`], for a value that may be left out.
+    fn hold_given(
+        &mut self,
+        path: &KeyPath,
+        what: &str,
+        given: Option<&String>,
+        judge: fn(&str) -> Result<(), Flaw>,
+    ) -> Option<()> {
+        given.map_or(Some(()), |text| self.hold(path, what, judge(text)))
+    }
+
     /// A name that the file gives to a part of itself.
     fn own_name(&mut self, name: &str, path: &KeyPath) -> Option<()> {
         check_name(name)
@@ -104,6 +115,8 @@ impl Rules<'_, '_> {
                 Some(LocationName::new(name))
             }
             (None, [only]) => Some(LocationName::new(*only)),
+            // That none is declared is told where they would be.
+            (None, []) => None,
             (None, _) => {
                 self.error(
                     path,
@@ -162,7 +175,7 @@ impl Rules<'_, '_> {
             Err(flaw) => {
                 self.error(
                     path,
-                    "this is no span of time",
+                    "this is not a span of time",
                     flaw,
                     format!("write for example `{least_text}`"),
                 );

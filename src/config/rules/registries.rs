@@ -65,7 +65,7 @@ impl Rules<'_, '_> {
             .map_err(|why| {
                 self.error(
                     path,
-                    "this names no registry",
+                    "this does not name a registry",
                     why,
                     "write the server as images name it, such as `ghcr.io` or `registry.example.com:5000`",
                 );
@@ -112,7 +112,7 @@ impl Rules<'_, '_> {
                 "write for example `HARBOR_PASSWORD`, and set that variable where regcred runs",
             )),
         };
-        self.hold(path, "this is no name of an environment variable", judged)
+        self.hold(path, "this is not the name of an environment variable", judged)
     }
 
     fn file(&mut self, raw: &raw::File, path: &KeyPath) -> Option<SourceReference> {
@@ -157,7 +157,7 @@ impl Rules<'_, '_> {
         } else {
             Ok(())
         };
-        self.hold(path, "this is no path of a file", judged)?;
+        self.hold(path, "this is not the path of a file", judged)?;
         if text.contains('$') {
             self.findings.warning(
                 path,
@@ -172,11 +172,14 @@ impl Rules<'_, '_> {
 
     fn secret(&mut self, raw: &raw::Secret, path: &KeyPath) -> Option<RepositorySecret> {
         let raw::Secret { name, kms_key, description, tags, locations, adopt } = raw;
-        let named = self.hold(&path.key("name"), "this can be no name of a secret", aws::secret_name(name));
-        let key = match kms_key {
-            Some(key) => self.hold(&path.key("kms_key"), "this names no KMS key", aws::kms_key(key)),
-            None => Some(()),
-        };
+        let named =
+            self.hold(&path.key("name"), "this cannot be the name of a secret", aws::secret_name(name));
+        let key = self.hold_given(
+            &path.key("kms_key"),
+            "this does not name a KMS key",
+            kms_key.as_ref(),
+            aws::kms_key,
+        );
         let described = match description {
             Some(text) if text.chars().count() > MAX_DESCRIPTION => {
                 let judged =
@@ -207,7 +210,7 @@ impl Rules<'_, '_> {
             kept = self.hold(path, "there are too many tags", Err(flaw(why, "remove some")));
         }
         for (key, value) in tags {
-            kept = self.hold(&path.key(key), "this can be no tag", aws::tag(key, value)).and(kept);
+            kept = self.hold(&path.key(key), "this cannot be a tag", aws::tag(key, value)).and(kept);
         }
         kept
     }
@@ -216,6 +219,7 @@ impl Rules<'_, '_> {
         let Some(raw) = raw else {
             return match self.location_names().as_slice() {
                 [only] => Some(vec![LocationName::new(*only)]),
+                [] => None,
                 names => {
                     self.error(
                         path,
