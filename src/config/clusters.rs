@@ -36,10 +36,6 @@ impl ClusterPattern {
         Ok(Self(text.to_owned()))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// The name, when it is one and not a pattern: such a cluster need not be looked for.
     pub(crate) fn as_exact(&self) -> Option<&str> {
         (!self.0.contains(['*', '?'])).then_some(&*self.0)

@@ -12,6 +12,8 @@ pub(crate) mod load;
 pub(crate) mod names;
 pub(crate) mod problem;
 pub(crate) mod raw;
+#[cfg(test)]
+mod reference;
 mod rules;
 pub(crate) mod span;
 pub(crate) mod structure;

@@ -183,10 +183,6 @@ impl<'a> Findings<'a> {
         problems.sort_by_key(|problem| (problem.at, problem.severity));
         problems
     }
-
-    pub(crate) fn has_errors(&self) -> bool {
-        has_errors(&self.problems)
-    }
 }
 
 pub(crate) fn has_errors(problems: &[Problem]) -> bool {

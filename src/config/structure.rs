@@ -42,7 +42,7 @@ struct Check<'f, 't> {
 
 impl Check<'_, '_> {
     fn value(&mut self, node: &Node, schema: &Json, path: &KeyPath) {
-        let schema = resolve(schema);
+        let schema = follow(schema);
         if let Some(options) = alternatives(schema, "anyOf") {
             // An optional map: schemars writes it as the map or null.
             if !node.is_null()
@@ -237,7 +237,7 @@ impl Check<'_, '_> {
 }
 
 /// What `schema` refers to, or itself.
-fn resolve(schema: &Json) -> &Json {
+pub(super) fn follow(schema: &Json) -> &Json {
     let target = schema
         .get("$ref")
         .and_then(Json::as_str)

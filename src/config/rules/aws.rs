@@ -186,14 +186,15 @@ pub(super) fn external_id(id: &str) -> Result<(), Flaw> {
     ))
 }
 
-/// Secrets travel to an endpoint in clear text inside of the connection, so only a loopback one may do without TLS.
+/// Secrets travel to an endpoint in clear text inside of the connection, so only a loopback one may do without TLS. The
+/// hosts are told it too: no more is accepted than the `allowedPattern` of the SSM document's `Endpoint` takes.
 pub(super) fn endpoint_url(text: &str) -> Result<(), Flaw> {
     const EXAMPLE: &str = "write for example `https://proxy.example.com` or `http://127.0.0.1:4566`";
     let url = Url::parse(text).map_err(|_| flaw("this is no URL", EXAMPLE))?;
     let loopback = match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Ipv6(_)) => return Err(flaw("the host script takes no IPv6 address", EXAMPLE)),
         None => false,
     };
     if !url.username().is_empty() || url.password().is_some() {
@@ -202,6 +203,12 @@ pub(super) fn endpoint_url(text: &str) -> Result<(), Flaw> {
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(flaw(
             "an endpoint is a scheme, a host and a port; the AWS SDK makes up the rest",
+            EXAMPLE,
+        ));
+    }
+    if text != url.as_str().trim_end_matches('/') {
+        return Err(flaw(
+            "it has a `/` at its end, capitals, or the port that its scheme has anyway",
             EXAMPLE,
         ));
     }
@@ -371,13 +378,7 @@ mod tests {
     fn secrets_do_not_cross_a_network_in_clear_text() {
         hold(
             endpoint_url,
-            &[
-                "https://proxy.example.com",
-                "https://x:8443/",
-                "http://127.0.0.1:4566",
-                "http://localhost:1",
-                "http://[::1]:1",
-            ],
+            &["https://proxy.example.com", "https://x:8443", "http://127.0.0.1:4566", "http://localhost:1"],
             &[
                 "",
                 "localhost:4566",
@@ -387,6 +388,10 @@ mod tests {
                 "https://x/path",
                 "https://x/?a",
                 "ftp://x",
+                "https://x/",
+                "https://x:443",
+                "HTTPS://x",
+                "https://[::1]",
             ],
         );
     }
