@@ -357,3 +357,143 @@ impl Host {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pairs = &'static [(&'static str, Option<&'static str>)];
+    type Change = fn(&mut Host);
+
+    #[test]
+    fn an_id_is_what_send_command_takes() {
+        for good in ["i-12345678", "i-0123456789abcdef0", "mi-0123456789abcdef0"] {
+            assert_eq!(HostId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "i-",
+            "i-1234567",
+            "i-123456789",
+            "mi-12345678",
+            "i-0123456789abcde/0",
+            "web-1",
+            "I-12345678",
+        ] {
+            assert_eq!(HostId::parse(bad), Err(HostIdError(bad.to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn attributes_tell_the_platform_and_what_was_recorded() {
+        let plain = Attributes { platform: Platform::Linux, recorded: None, failed: None };
+        let cases: [(Pairs, Attributes); 7] = [
+            (&[], plain.clone()),
+            (&[("ecs.os-type", Some("linux")), ("ecs.ami-id", None)], plain.clone()),
+            (
+                &[("ecs.os-type", Some("windows"))],
+                Attributes { platform: Platform::Windows, ..plain.clone() },
+            ),
+            (
+                &[("bottlerocket.variant", Some("aws-ecs-2")), ("ecs.os-type", Some("linux"))],
+                Attributes { platform: Platform::Bottlerocket, ..plain.clone() },
+            ),
+            (
+                &[("bottlerocket.variant", None)],
+                Attributes { platform: Platform::Bottlerocket, ..plain.clone() },
+            ),
+            (
+                &[("regcred.revision", Some("r1")), ("regcred.failed", Some("r2"))],
+                Attributes {
+                    recorded: Some(Revision::from_recorded("r1")),
+                    failed: Some(Revision::from_recorded("r2")),
+                    ..plain.clone()
+                },
+            ),
+            (&[("regcred.failed", Some("none")), ("regcred.revision", None)], plain),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(Attributes::read(pairs.iter().copied()), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_standing_names_what_can_never_work_first_and_what_cannot_be_done_now_last() {
+        let desired = Revision::from_recorded("r1");
+        let leave = FailedHosts::LeaveAlone;
+        let host = || Host {
+            id: HostId::parse("i-12345678").unwrap(),
+            cluster: ClusterName::new("web"),
+            arn: ContainerInstanceArn::new("arn:1"),
+            attributes: Attributes { platform: Platform::Linux, recorded: None, failed: None },
+            status: InstanceStatus::Active,
+            agent_connected: true,
+            ping: Ping::Online,
+        };
+        let cases: [(Change, FailedHosts, Standing); 14] = [
+            (|_| {}, leave, Standing::Changed),
+            (|host| host.agent_connected = false, leave, Standing::Changed),
+            (|host| host.status = InstanceStatus::Draining, leave, Standing::Changed),
+            (|host| host.attributes.recorded = Some(Revision::from_recorded("r0")), leave, Standing::Changed),
+            (|host| host.attributes.recorded = Some(Revision::from_recorded("r1")), leave, Standing::Current),
+            (|host| host.attributes.failed = Some(Revision::from_recorded("r0")), leave, Standing::Changed),
+            (
+                |host| host.attributes.failed = Some(Revision::from_recorded("r1")),
+                leave,
+                Standing::FailedBefore,
+            ),
+            (
+                |host| host.attributes.failed = Some(Revision::from_recorded("r1")),
+                FailedHosts::Retry,
+                Standing::Changed,
+            ),
+            (
+                |host| host.attributes.platform = Platform::Bottlerocket,
+                leave,
+                Standing::Unsupported(Unsupported::Bottlerocket),
+            ),
+            (
+                |host| host.attributes.platform = Platform::Windows,
+                leave,
+                Standing::Unsupported(Unsupported::Windows),
+            ),
+            (|host| host.status = InstanceStatus::Inactive, leave, Standing::Gone),
+            (|host| host.status = InstanceStatus::Deregistering, leave, Standing::Gone),
+            (
+                |host| host.status = InstanceStatus::Registering,
+                leave,
+                Standing::Unreachable(Unreachable::NotActive(InstanceStatus::Registering)),
+            ),
+            (
+                |host| host.ping = Ping::NotManaged,
+                leave,
+                Standing::Unreachable(Unreachable::NotOnline(Ping::NotManaged)),
+            ),
+        ];
+        for (change, failed, expected) in cases {
+            let mut host = host();
+            change(&mut host);
+            assert_eq!(host.standing(&desired, failed), expected, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn every_status_that_ecs_documents_is_known_and_others_are_kept() {
+        for text in [
+            "ACTIVE",
+            "DRAINING",
+            "REGISTERING",
+            "REGISTRATION_FAILED",
+            "DEREGISTERING",
+            "INACTIVE",
+            "A NEW ONE",
+        ] {
+            let status = InstanceStatus::read(text);
+            assert_eq!(status.to_string(), text);
+            assert_eq!(matches!(status, InstanceStatus::Other(_)), text == "A NEW ONE");
+        }
+        for text in ["Online", "ConnectionLost", "Inactive", "A new one"] {
+            assert_eq!(matches!(Ping::read(text), Ping::Other(_)), text == "A new one");
+        }
+    }
+}

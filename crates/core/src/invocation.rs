@@ -174,3 +174,99 @@ fn squeeze(text: &str) -> String {
 fn as_seen(status: &str, details: &str) -> String {
     if details.is_empty() { status.to_owned() } else { format!("{status}/{details}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `CommandInvocationStatus` of the service model.
+    const STATUSES: [&str; 8] =
+        ["Pending", "InProgress", "Delayed", "Success", "Cancelled", "TimedOut", "Failed", "Cancelling"];
+
+    /// The details of an invocation, in the spellings of the user guide.
+    fn details() -> Vec<(&'static str, Progress)> {
+        vec![
+            ("Pending", Progress::Running),
+            ("In Progress", Progress::Running),
+            ("Delayed", Progress::Running),
+            ("Cancelling", Progress::Running),
+            ("Success", Progress::Ended),
+            ("Failed", Progress::Ended),
+            ("Delivery Timed Out", Progress::NothingRan(NothingRan::DeliveryTimedOut)),
+            ("Execution Timed Out", Progress::CutOff(CutOff::ExecutionTimedOut)),
+            ("Cancelled", Progress::CutOff(CutOff::Cancelled)),
+            ("Undeliverable", Progress::NothingRan(NothingRan::Undeliverable)),
+            ("Terminated", Progress::NothingRan(NothingRan::Terminated)),
+            ("Invalid Platform", Progress::NothingRan(NothingRan::InvalidPlatform)),
+            ("Access Denied", Progress::NothingRan(NothingRan::AccessDenied)),
+            ("Rate Exceeded", Progress::NothingRan(NothingRan::RateExceeded)),
+            ("No Instances In Tag", Progress::NothingRan(NothingRan::NoInstancesInTag)),
+        ]
+    }
+
+    #[test]
+    fn the_details_decide_beside_every_status_and_in_every_spelling() {
+        for status in STATUSES {
+            for (spelling, expected) in details() {
+                for details in [spelling.to_owned(), spelling.replace(' ', ""), spelling.to_uppercase()] {
+                    assert_eq!(read_invocation(status, &details), expected, "{status}, {details}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_details_the_status_decides() {
+        let expected = [
+            Progress::Running,
+            Progress::Running,
+            Progress::Running,
+            Progress::Ended,
+            Progress::CutOff(CutOff::Cancelled),
+            Progress::CutOff(CutOff::TimedOut),
+            Progress::Ended,
+            Progress::Running,
+        ];
+        for (status, expected) in STATUSES.into_iter().zip(expected) {
+            assert_eq!(read_invocation(status, ""), expected, "{status}");
+        }
+        // As EventBridge spells it.
+        assert_eq!(read_invocation("Canceled", ""), Progress::CutOff(CutOff::Cancelled));
+    }
+
+    #[test]
+    fn a_spelling_that_nobody_knows_is_kept_and_never_taken_for_running() {
+        for (status, details, seen) in [
+            ("InProgress", "Queued", "InProgress/Queued"),
+            ("Queued", "Success", "Queued/Success"),
+            ("Queued", "", "Queued"),
+            ("", "", ""),
+        ] {
+            assert_eq!(read_invocation(status, details), Progress::Unknown(seen.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_command_says_of_its_hosts_only_what_holds_for_all() {
+        let cases = [
+            ("Pending", "Pending", CommandState::Running),
+            ("InProgress", "In Progress", CommandState::Running),
+            ("InProgress", "Delayed", CommandState::Running),
+            ("Cancelling", "", CommandState::Running),
+            ("Success", "Success", CommandState::Ended),
+            ("TimedOut", "Delivery Timed Out", CommandState::Ended),
+            ("TimedOut", "ExecutionTimedOut", CommandState::Ended),
+            ("TimedOut", "", CommandState::Ended),
+            ("Failed", "Failed", CommandState::Ended),
+            ("Failed", "Incomplete", CommandState::Ended),
+            ("Cancelled", "Cancelled", CommandState::Ended),
+            ("Failed", "Rate Exceeded", CommandState::NothingRan(NothingRan::RateExceeded)),
+            ("Failed", "AccessDenied", CommandState::NothingRan(NothingRan::AccessDenied)),
+            ("Failed", "No Instances In Tag", CommandState::NothingRan(NothingRan::NoInstancesInTag)),
+            ("Failed", "Odd", CommandState::Unknown("Failed/Odd".into())),
+        ];
+        for (status, details, expected) in cases {
+            assert_eq!(read_command(status, details), expected, "{status}, {details}");
+        }
+    }
+}

@@ -1,17 +1,19 @@
 //! Everything that is known of a rollout so far, and how an event changes it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::fingerprint::Revision;
-use crate::host::{ClusterName, Host, HostId, Standing, Unreachable, Unsupported};
+use crate::host::{ClusterName, Host, HostId, Unsupported};
 use crate::invocation::{CommandState, NothingRan, Progress};
-use crate::rollout::event::{CommandId, Event, Invocation, Sample};
+use crate::rollout::event::{CommandId, Event, Invocation};
 use crate::rollout::outcome::{HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
-use crate::rollout::policy::{Policy, RECORD_TIMEOUT};
-use crate::script::{self, Reason, ScriptReport, VersionId};
+use crate::rollout::phase::{
+    Company, HostState, Phase, Record, Shown, Tracked, failed, first_phase, nothing_ran, unproven,
+};
+use crate::rollout::policy::Policy;
+use crate::script::{ScriptReport, VersionId};
 
 /// What the hosts are to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,69 +36,6 @@ pub struct Seen {
     pub(super) superseded: bool,
     /// A refusal that every other host would meet too.
     pub(super) refused: Option<Refusal>,
-}
-
-/// Where a host stands, as far as others need to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HostState<'a> {
-    /// To be sent to.
-    Waiting,
-    /// Sent to, and its end is outstanding.
-    InFlight,
-    Ended(&'a HostOutcome),
-}
-
-/// A host and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tracked {
-    pub(super) host: Host,
-    pub(super) phase: Phase,
-}
-
-/// Where a host stands. Each phase but the first and the last ends by itself, see [`Tracked::deadline`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// To be sent to, and not sent to yet.
-    Waiting { company: Company },
-    /// The command is on its way to SSM.
-    Sending { since: DateTime<Utc> },
-    /// SSM took the command.
-    Sent { command: CommandId, since: DateTime<Utc>, invocation: Shown },
-    /// SSM says that it could not reach the host, which may be because it is gone: ECS is asked.
-    Doubtful { why: NothingRan, since: DateTime<Utc>, looked: Option<DateTime<Utc>> },
-    /// The script says that the live agent holds the value: ECS has to see it connected twice.
-    Settling {
-        restarted: bool,
-        since: DateTime<Utc>,
-        looked: Option<DateTime<Utc>>,
-        connected_since: Option<DateTime<Utc>>,
-    },
-    /// At its end; what is to be recorded may be outstanding.
-    Ended { outcome: HostOutcome, record: Record },
-}
-
-/// Whom a host may share a command with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Company {
-    Any,
-    /// A command that named it among others was refused for one of them.
-    None,
-}
-
-/// Whether an invocation of the command on the host has been seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
-    No,
-    Yes,
-}
-
-/// How far the recording of what was learnt of a host has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Record {
-    Nothing,
-    Due { since: DateTime<Utc>, company: Company },
-    Done,
-    GivenUp,
 }
 
 /// When a command was looked at.
@@ -245,7 +184,9 @@ impl Seen {
                 let alone = hosts.iter().collect::<BTreeSet<_>>().len() == 1;
                 for record in self.due(&hosts) {
                     *record = match *record {
-                        Record::Due { since, .. } if !alone => Record::Due { since, company: Company::None },
+                        Record::Due { since, .. } if !alone => {
+                            Record::Due { since, company: Company::Nobody }
+                        }
                         _ => Record::GivenUp,
                     };
                 }
@@ -283,7 +224,7 @@ impl Seen {
         for tracked in self.unsent(hosts) {
             match &refusal {
                 Refusal::InvalidInstance if alone => tracked.doubt(NothingRan::InvalidInstance, now),
-                Refusal::InvalidInstance => tracked.phase = Phase::Waiting { company: Company::None },
+                Refusal::InvalidInstance => tracked.phase = Phase::Waiting { company: Company::Nobody },
                 Refusal::Throttled => tracked.end(nothing_ran(NothingRan::Throttled)),
                 Refusal::AccessDenied | Refusal::Document | Refusal::Other(_) => {
                     tracked.phase = Phase::Waiting { company: Company::Any };
@@ -364,155 +305,6 @@ impl Seen {
     }
 }
 
-impl Tracked {
-    /// When this phase is given up, if it is one that can be.
-    pub(super) fn deadline(&self, policy: &Policy) -> Option<DateTime<Utc>> {
-        match &self.phase {
-            Phase::Sending { since } | Phase::Sent { since, .. } => {
-                Some(later(*since, policy.result_timeout()))
-            }
-            Phase::Doubtful { since, .. } | Phase::Settling { since, .. } => {
-                Some(later(*since, policy.settle_timeout))
-            }
-            Phase::Ended { record: Record::Due { since, .. }, .. } => Some(later(*since, RECORD_TIMEOUT)),
-            Phase::Waiting { .. }
-            | Phase::Ended { record: Record::Nothing | Record::Done | Record::GivenUp, .. } => None,
-        }
-    }
-
-    /// When ECS is to be asked about this host, if it is.
-    pub(super) fn sample_due(&self, policy: &Policy) -> Option<DateTime<Utc>> {
-        match &self.phase {
-            Phase::Doubtful { since, looked, .. } | Phase::Settling { since, looked, .. } => {
-                Some(looked.map_or(*since, |looked| later(looked, policy.settle_interval)))
-            }
-            Phase::Waiting { .. } | Phase::Sending { .. } | Phase::Sent { .. } | Phase::Ended { .. } => None,
-        }
-    }
-
-    fn end(&mut self, outcome: HostOutcome) {
-        self.phase = Phase::Ended { outcome, record: Record::Nothing };
-    }
-
-    fn end_recorded(&mut self, outcome: HostOutcome, now: DateTime<Utc>) {
-        self.phase = Phase::Ended { outcome, record: Record::Due { since: now, company: Company::Any } };
-    }
-
-    fn leave(&mut self) {
-        match self.phase {
-            Phase::Ended { .. } => {}
-            Phase::Waiting { .. }
-            | Phase::Sending { .. }
-            | Phase::Sent { .. }
-            | Phase::Doubtful { .. }
-            | Phase::Settling { .. } => self.end(HostOutcome::Gone),
-        }
-    }
-
-    fn doubt(&mut self, why: NothingRan, now: DateTime<Utc>) {
-        if why.may_be_gone() {
-            self.phase = Phase::Doubtful { why, since: now, looked: None };
-        } else {
-            self.end(nothing_ran(why));
-        }
-    }
-
-    fn sample(&mut self, policy: &Policy, sample: Sample, now: DateTime<Utc>) {
-        if sample == Sample::Gone {
-            self.leave();
-            return;
-        }
-        match &mut self.phase {
-            Phase::Doubtful { why, looked, .. } => match sample {
-                Sample::Connected | Sample::Disconnected => {
-                    let why = *why;
-                    self.end(nothing_ran(why));
-                }
-                Sample::Unknown | Sample::Gone => *looked = Some(now),
-            },
-            Phase::Settling { restarted, looked, connected_since, .. } => {
-                *looked = Some(now);
-                match (sample, *connected_since) {
-                    (Sample::Connected, None) => *connected_since = Some(now),
-                    (Sample::Connected, Some(first)) if later(first, policy.settle_interval) <= now => {
-                        let restarted = *restarted;
-                        self.end_recorded(HostOutcome::Proven { restarted }, now);
-                    }
-                    (Sample::Disconnected, _) => *connected_since = None,
-                    (Sample::Connected | Sample::Unknown | Sample::Gone, _) => {}
-                }
-            }
-            Phase::Waiting { .. } | Phase::Sending { .. } | Phase::Sent { .. } | Phase::Ended { .. } => {}
-        }
-    }
-
-    /// Takes the script's report in, and says whether the host saw another version of the object than the planned one.
-    fn judge(&mut self, report: ScriptReport, planned: &VersionId, now: DateTime<Utc>) -> bool {
-        let ScriptReport {
-            outcome,
-            reason,
-            version_id,
-            container_instance_arn,
-            restarted,
-            seconds: _,
-            detail,
-        } = report;
-        let superseded = version_id.as_ref().is_some_and(|version| version != planned);
-        // Only of the planned version is it known that it has the desired revision.
-        let is_planned = version_id.as_ref() == Some(planned);
-        match outcome {
-            script::Outcome::Loaded | script::Outcome::Unchanged => {
-                let same_instance = container_instance_arn.is_none_or(|arn| arn == self.host.arn);
-                if superseded {
-                    self.end(HostOutcome::Superseded);
-                } else if !is_planned {
-                    self.end(unproven(Unproven::VersionMissing));
-                } else if !same_instance && outcome == script::Outcome::Unchanged {
-                    // No restart, so no new registration either: the one that ECS listed was left over already.
-                    self.end(HostOutcome::Unsupported { why: Unsupported::StaleRegistration });
-                } else if !same_instance {
-                    self.end(unproven(Unproven::ArnChanged));
-                } else {
-                    let restarted = restarted.unwrap_or(outcome == script::Outcome::Loaded);
-                    self.phase =
-                        Phase::Settling { restarted, since: now, looked: None, connected_since: None };
-                }
-            }
-            script::Outcome::Restored if is_planned => {
-                self.end_recorded(HostOutcome::Restored { reason, detail }, now);
-            }
-            script::Outcome::Restored => self.end(HostOutcome::Restored { reason, detail }),
-            script::Outcome::Unproven => self.end(unproven(Unproven::SlowRegistration { reason, detail })),
-            script::Outcome::Refused => self.end(HostOutcome::Refused { reason, detail }),
-            // A failure of another kind may pass, and the host remembers by itself what it has restarted for.
-            script::Outcome::Failed
-                if is_planned && reason.as_ref().is_some_and(Reason::is_verdict_on_the_value) =>
-            {
-                self.end_recorded(failed(HostFailure::Reported { reason, detail }), now);
-            }
-            script::Outcome::Failed => self.end(failed(HostFailure::Reported { reason, detail })),
-            script::Outcome::Tried if is_planned => {
-                self.end_recorded(HostOutcome::FailedBefore { detail }, now);
-            }
-            script::Outcome::Tried => self.end(HostOutcome::FailedBefore { detail }),
-            script::Outcome::Busy => self.end(unproven(Unproven::Busy)),
-        }
-        superseded
-    }
-}
-
-fn first_phase(standing: Standing) -> Phase {
-    let outcome = match standing {
-        Standing::Changed => return Phase::Waiting { company: Company::Any },
-        Standing::Current => HostOutcome::Current,
-        Standing::FailedBefore => HostOutcome::FailedBefore { detail: None },
-        Standing::Unsupported(why) => HostOutcome::Unsupported { why },
-        Standing::Unreachable(why) => HostOutcome::Unreachable { why },
-        Standing::Gone => HostOutcome::Gone,
-    };
-    Phase::Ended { outcome, record: Record::Nothing }
-}
-
 fn line(host: &Host, outcome: HostOutcome, recorded: Recorded) -> HostReport {
     HostReport {
         host: host.id.clone(),
@@ -521,24 +313,4 @@ fn line(host: &Host, outcome: HostOutcome, recorded: Recorded) -> HostReport {
         outcome,
         recorded,
     }
-}
-
-fn unproven(why: Unproven) -> HostOutcome {
-    HostOutcome::Unproven { why }
-}
-
-fn failed(why: HostFailure) -> HostOutcome {
-    HostOutcome::Failed { why }
-}
-
-fn nothing_ran(why: NothingRan) -> HostOutcome {
-    HostOutcome::Unreachable { why: Unreachable::NothingRan(why) }
-}
-
-/// A point in time and a span after it. A span that leads out of the calendar leads to its end.
-pub(super) fn later(time: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
-    chrono::TimeDelta::from_std(span)
-        .ok()
-        .and_then(|span| time.checked_add_signed(span))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

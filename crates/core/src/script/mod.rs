@@ -176,3 +176,129 @@ impl Outcome {
 fn printable(text: &str) -> String {
     text.chars().take(DETAIL_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCRIPT: &str = include_str!("../../../../deploy/ssm/refresh.sh");
+    const DOCUMENT: &str = include_str!("../../../../deploy/ssm/regcred-refresh.json");
+
+    fn full() -> ScriptReport {
+        ScriptReport {
+            outcome: Outcome::Restored,
+            reason: Some(Reason::EnvDiffers),
+            version_id: Some(VersionId::new("3sL4kqtJlcpXroDTDmJ")),
+            container_instance_arn: Some(ContainerInstanceArn::new("arn:1")),
+            restarted: Some(true),
+            seconds: Some(12),
+            detail: Some("the old file is back".into()),
+        }
+    }
+
+    #[test]
+    fn a_report_survives_its_line() {
+        let line = full().to_line();
+        assert!(line.starts_with(LINE_START) && line.len() < LINE_LIMIT);
+        assert_eq!(ScriptReport::read(&line), Ok(full()));
+    }
+
+    #[test]
+    fn only_the_outcome_has_to_be_there() {
+        let report =
+            ScriptReport::read(r#"{"regcred":1,"outcome":"loaded","key of the future":[1]}"#).unwrap();
+        let nothing = ScriptReport {
+            outcome: Outcome::Loaded,
+            reason: None,
+            version_id: None,
+            container_instance_arn: None,
+            restarted: None,
+            seconds: None,
+            detail: None,
+        };
+        assert_eq!(report, nothing);
+    }
+
+    #[test]
+    fn the_first_report_is_found_among_other_output() {
+        let output = "{\"regcredible\":1}\nwarning: clock\r\n{\"regcred\":1,\"outcome\":\"unchanged\"}\r\n\
+                      {\"regcred\":1,\"outcome\":\"failed\"}\n\n----------ERROR-------\n+ set -eu\n";
+        assert_eq!(ScriptReport::read(output).unwrap().outcome, Outcome::Unchanged);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart() {
+        let long =
+            format!("{{\"regcred\":1,\"outcome\":\"loaded\",\"detail\":\"{}\"}}", "x".repeat(LINE_LIMIT));
+        let cases = [
+            ("", ReportError::NoLine),
+            ("sh: not found\n----------ERROR-------\nexit status 127", ReportError::NoLine),
+            (" {\"regcred\":1,\"outcome\":\"loaded\"}", ReportError::NoLine),
+            ("{\"regcred\":1,\"outcome\":\"loa", ReportError::Truncated),
+            ("{\"regcred\":1,\"outcome\":\"loaded\"", ReportError::Truncated),
+            ("{\"regcred\":1,\"outcome\":\"loaded\"} trailing", ReportError::Malformed),
+            ("{\"regcred\":1}", ReportError::Malformed),
+            ("{\"regcred\":1,\"outcome\":7}", ReportError::Malformed),
+            ("{\"regcred\":1,\"outcome\":\"loaded\",\"restarted\":\"yes\"}", ReportError::Malformed),
+            ("{\"regcred\":2,\"outcome\":\"loaded\"}", ReportError::Version("2".into())),
+            ("{\"regcred\":\"1\",\"outcome\":\"loaded\"}", ReportError::Version("\"1\"".into())),
+            ("{\"regcred\":1,\"outcome\":\"melted\"}", ReportError::Outcome("melted".into())),
+            (&long, ReportError::TooLong(long.len())),
+        ];
+        for (output, expected) in cases {
+            assert_eq!(ScriptReport::read(output), Err(expected), "{output}");
+        }
+    }
+
+    #[test]
+    fn what_a_host_says_cannot_steer_a_terminal() {
+        let report = ScriptReport::read(
+            r#"{"regcred":1,"outcome":"failed","reason":"odd\u001b[2J","detail":"a\u001b]0;b\u0007\nc"}"#,
+        );
+        let report = report.unwrap();
+        assert_eq!(report.reason, Some(Reason::Other("odd [2J".into())));
+        assert_eq!(report.detail.as_deref(), Some("a ]0;b  c"));
+    }
+
+    #[test]
+    fn every_outcome_and_reason_of_the_host_script_is_known() {
+        let mut outcomes = 0;
+        let mut reasons = 0;
+        for line in SCRIPT.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            for pair in words.windows(3).filter(|words| words[0] == "finish") {
+                assert!(Outcome::read(pair[1]).is_some(), "outcome in: {line}");
+                outcomes += 1;
+                reasons += is_known(pair[2], line);
+            }
+            for pair in words.windows(2).filter(|words| words[0] == "restore") {
+                reasons += is_known(pair[1], line);
+            }
+            if let Some(reason) = line.strip_prefix("doing=") {
+                reasons += is_known(reason.split_whitespace().next().unwrap_or(reason), line);
+            }
+        }
+        assert!(
+            outcomes >= 20 && reasons >= 20,
+            "found {outcomes} outcomes and {reasons} reasons in the script"
+        );
+    }
+
+    /// 1 for a reason that is known; 0 for none, or one in a variable.
+    fn is_known(word: &str, line: &str) -> usize {
+        let word = word.trim_matches('\'');
+        if word.is_empty() || word.starts_with(['"', '$']) {
+            return 0;
+        }
+        let reason: Reason = serde_json::from_value(Value::String(word.to_owned())).unwrap();
+        assert!(!matches!(reason, Reason::Other(_)), "reason in: {line}");
+        1
+    }
+
+    #[test]
+    fn the_ssm_document_allows_the_script_the_time_that_a_result_is_awaited() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let seconds = &document["mainSteps"][0]["inputs"]["timeoutSeconds"];
+        assert_eq!(seconds.as_str(), Some(TIMEOUT.as_secs().to_string().as_str()));
+    }
+}

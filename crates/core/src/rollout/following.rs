@@ -1,0 +1,115 @@
+//! What is due for the hosts that were sent to: looks at commands, samples of agents, attributes to put.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::host::{ClusterName, FAILED_ATTRIBUTE, NO_FAILURE, REVISION_ATTRIBUTE};
+use crate::rollout::event::{Attribute, CommandId, Instance, Step};
+use crate::rollout::outcome::HostOutcome;
+use crate::rollout::phase::{Company, Phase, Record, Shown, Tracked, later};
+use crate::rollout::policy::{ATTRIBUTES_PER_CALL, Policy, SAMPLES_PER_CALL};
+use crate::rollout::seen::{Desired, Looks, Seen};
+
+impl Seen {
+    pub(super) fn looks(&self, policy: &Policy, now: DateTime<Utc>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (command, looks) in self.open_commands() {
+            if later(looks.polled, policy.poll_interval) <= now {
+                steps.push(Step::Poll { command: command.clone() });
+                let inspect = later(looks.inspected, policy.poll_interval.saturating_mul(2));
+                if looks.shown == Shown::No && inspect <= now {
+                    steps.push(Step::Inspect { command: command.clone() });
+                }
+            }
+        }
+        steps
+    }
+
+    /// The commands of which a host's result is outstanding.
+    fn open_commands(&self) -> impl Iterator<Item = (&CommandId, &Looks)> {
+        let mut open: Vec<&CommandId> = self
+            .hosts
+            .values()
+            .filter_map(|tracked| match &tracked.phase {
+                Phase::Sent { command, .. } => Some(command),
+                _ => None,
+            })
+            .collect();
+        open.sort_unstable();
+        open.dedup();
+        open.into_iter().filter_map(|command| self.commands.get_key_value(command))
+    }
+
+    pub(super) fn samples(&self, policy: &Policy, now: DateTime<Utc>) -> Vec<Step> {
+        let mut due: BTreeMap<&ClusterName, Vec<Instance>> = BTreeMap::new();
+        for tracked in self.hosts.values() {
+            if tracked.sample_due(policy).is_some_and(|due| due <= now) {
+                due.entry(&tracked.host.cluster).or_default().push(tracked.instance());
+            }
+        }
+        due.into_iter()
+            .flat_map(|(cluster, instances)| {
+                let calls: Vec<_> = instances
+                    .chunks(SAMPLES_PER_CALL)
+                    .map(|instances| Step::Sample { cluster: cluster.clone(), instances: instances.to_vec() })
+                    .collect();
+                calls
+            })
+            .collect()
+    }
+
+    pub(super) fn records(&self) -> Vec<Step> {
+        let mut calls: Vec<(&ClusterName, Company, Vec<Attribute>)> = Vec::new();
+        for tracked in self.hosts.values() {
+            let Phase::Ended { outcome, record: Record::Due { company, .. } } = &tracked.phase else {
+                continue;
+            };
+            let attributes = tracked.attributes(outcome, &self.desired);
+            let cluster = &tracked.host.cluster;
+            let with_room = calls.iter_mut().find(|(name, others, call)| {
+                *name == cluster
+                    && *others == Company::Any
+                    && *company == Company::Any
+                    && call.len() + attributes.len() <= ATTRIBUTES_PER_CALL
+            });
+            match with_room {
+                Some((_, _, call)) => call.extend(attributes),
+                None => calls.push((cluster, *company, attributes)),
+            }
+        }
+        calls
+            .into_iter()
+            .map(|(cluster, _, attributes)| Step::Record { cluster: cluster.clone(), attributes })
+            .collect()
+    }
+
+    /// When something is due next, if anything is in flight or outstanding.
+    pub(super) fn wake(&self, policy: &Policy) -> Option<DateTime<Utc>> {
+        let polls = self.open_commands().map(|(_, looks)| later(looks.polled, policy.poll_interval));
+        let hosts = self.hosts.values();
+        let samples = hosts.clone().filter_map(|tracked| tracked.sample_due(policy));
+        let deadlines = hosts.filter_map(|tracked| tracked.deadline(policy));
+        polls.chain(samples).chain(deadlines).min()
+    }
+}
+
+impl Tracked {
+    fn instance(&self) -> Instance {
+        Instance { host: self.host.id.clone(), arn: self.host.arn.clone() }
+    }
+
+    /// What is to be recorded of a host that ended so.
+    fn attributes(&self, outcome: &HostOutcome, desired: &Desired) -> Vec<Attribute> {
+        let attribute =
+            |name, value: &str| Attribute { instance: self.instance(), name, value: value.to_owned() };
+        let revision = desired.revision.as_str();
+        match outcome {
+            HostOutcome::Proven { .. } if self.host.attributes.failed.is_some() => {
+                vec![attribute(REVISION_ATTRIBUTE, revision), attribute(FAILED_ATTRIBUTE, NO_FAILURE)]
+            }
+            HostOutcome::Proven { .. } => vec![attribute(REVISION_ATTRIBUTE, revision)],
+            _ => vec![attribute(FAILED_ATTRIBUTE, revision)],
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Who is sent to, and what keeps a rollout from sending more: the rules of [`super`], one function each.
+
+use std::collections::BTreeMap;
+
+use crate::host::ClusterName;
+use crate::rollout::event::Step;
+use crate::rollout::outcome::{Ending, Halt, HostOutcome, Recorded};
+use crate::rollout::phase::{Company, Phase, Tracked};
+use crate::rollout::policy::{CHUNK, Policy};
+use crate::rollout::seen::Seen;
+
+/// What keeps a rollout from sending more.
+enum Hold {
+    /// For good.
+    Halted(Halt),
+    Superseded,
+    /// The first host is not proven yet.
+    FirstHost,
+}
+
+/// How one cluster's room is used.
+#[derive(Default)]
+pub(super) struct Room {
+    pub(super) limit: usize,
+    /// Sent, and neither proven nor ended.
+    in_flight: usize,
+    /// Ended without being known to run.
+    down: usize,
+    pub(super) waiting: usize,
+}
+
+impl Room {
+    /// How many more hosts may be sent to now.
+    fn free(&self) -> usize {
+        let usable = self.limit.saturating_sub(self.down);
+        let free = usable.saturating_sub(self.in_flight);
+        let worth_a_command = CHUNK.min(usable.div_ceil(2)).min(self.waiting);
+        if self.in_flight == 0 || free >= worth_a_command { free } else { 0 }
+    }
+}
+
+impl Seen {
+    /// The next command. One at a time: what came of it may forbid the one after it.
+    pub(super) fn send(&self, policy: &Policy) -> Option<Step> {
+        let most = match self.hold(policy) {
+            None => CHUNK,
+            Some(Hold::FirstHost) if !self.in_flight() => 1,
+            Some(Hold::FirstHost | Hold::Halted(_) | Hold::Superseded) => return None,
+        };
+        let mut free: BTreeMap<&ClusterName, usize> =
+            self.rooms(policy).into_iter().map(|(cluster, room)| (cluster, room.free())).collect();
+        let mut hosts = Vec::new();
+        for (tracked, company) in self.queue() {
+            let Some(free) = free.get_mut(&tracked.host.cluster).filter(|free| **free > 0) else { continue };
+            match company {
+                Company::Nobody if hosts.is_empty() => {
+                    hosts.push(tracked.host.id.clone());
+                    break;
+                }
+                Company::Nobody => {}
+                Company::Any => {
+                    *free -= 1;
+                    hosts.push(tracked.host.id.clone());
+                    if hosts.len() == most {
+                        break;
+                    }
+                }
+            }
+        }
+        let max_errors = policy.errors_left(self.errors());
+        (!hosts.is_empty()).then_some(Step::Send { hosts, max_errors })
+    }
+
+    /// The hosts that wait, in the order in which they are sent to.
+    fn queue(&self) -> Vec<(&Tracked, Company)> {
+        let mut queue: Vec<_> = self
+            .hosts
+            .values()
+            .filter_map(|tracked| match tracked.phase {
+                Phase::Waiting { company } => Some((tracked, company)),
+                Phase::Sending { .. }
+                | Phase::Sent { .. }
+                | Phase::Doubtful { .. }
+                | Phase::Settling { .. }
+                | Phase::Ended { .. } => None,
+            })
+            .collect();
+        // A sick host as the first one would halt the rollout of all the healthy ones.
+        queue.sort_by_key(|(tracked, _)| {
+            let host = &tracked.host;
+            (host.attributes.failed.is_some(), !host.agent_connected, &host.id)
+        });
+        queue
+    }
+
+    pub(super) fn rooms(&self, policy: &Policy) -> BTreeMap<&ClusterName, Room> {
+        let mut rooms: BTreeMap<&ClusterName, (Room, usize, usize)> = BTreeMap::new();
+        for Tracked { host, phase } in self.hosts.values() {
+            let (room, members, gone) = rooms.entry(&host.cluster).or_default();
+            *members += 1;
+            match phase {
+                Phase::Waiting { .. } => room.waiting += 1,
+                Phase::Sending { .. } | Phase::Sent { .. } | Phase::Settling { .. } => room.in_flight += 1,
+                Phase::Doubtful { .. } => {}
+                Phase::Ended { outcome: HostOutcome::Gone, .. } => *gone += 1,
+                Phase::Ended { outcome, .. } => room.down += usize::from(outcome.weight().unavailable),
+            }
+        }
+        rooms
+            .into_iter()
+            .map(|(cluster, (room, members, gone))| {
+                let registered = self.registered.get(cluster).copied().unwrap_or(members);
+                let limit = policy.max_unavailable.of(registered.saturating_sub(gone));
+                (cluster, Room { limit, ..room })
+            })
+            .collect()
+    }
+
+    /// How many hosts ended not proven. One of which that is not sure yet counts: it is known a call later.
+    fn errors(&self) -> usize {
+        let is_error = |tracked: &&Tracked| match &tracked.phase {
+            Phase::Doubtful { .. } => true,
+            Phase::Ended { outcome, .. } => outcome.weight().error,
+            Phase::Waiting { .. } | Phase::Sending { .. } | Phase::Sent { .. } | Phase::Settling { .. } => {
+                false
+            }
+        };
+        self.hosts.values().filter(is_error).count()
+    }
+
+    fn in_flight(&self) -> bool {
+        self.hosts.values().any(|tracked| match tracked.phase {
+            Phase::Sending { .. } | Phase::Sent { .. } | Phase::Doubtful { .. } | Phase::Settling { .. } => {
+                true
+            }
+            Phase::Waiting { .. } | Phase::Ended { .. } => false,
+        })
+    }
+
+    fn hold(&self, policy: &Policy) -> Option<Hold> {
+        let ended = || {
+            self.hosts.values().filter_map(|tracked| match &tracked.phase {
+                Phase::Ended { outcome, .. } => Some((&tracked.host.id, outcome)),
+                _ => None,
+            })
+        };
+        let proven = ended().any(|(_, outcome)| matches!(outcome, HostOutcome::Proven { .. }));
+        if !proven {
+            let first = ended().find(|(_, outcome)| {
+                let weight = outcome.weight();
+                weight.error && weight.ran
+            });
+            if let Some((host, _)) = first {
+                return Some(Hold::Halted(Halt::FirstHost { host: host.clone() }));
+            }
+        }
+        let errors = self.errors();
+        if policy.is_exceeded(errors) {
+            return Some(Hold::Halted(Halt::Errors { errors, max_errors: policy.max_errors }));
+        }
+        if let Some(refusal) = &self.refused {
+            return Some(Hold::Halted(Halt::SendRefused { refusal: refusal.clone() }));
+        }
+        if self.superseded {
+            return Some(Hold::Superseded);
+        }
+        if proven { None } else { Some(Hold::FirstHost) }
+    }
+
+    pub(super) fn ending(&self, policy: &Policy) -> Ending {
+        let full: Vec<ClusterName> = self
+            .rooms(policy)
+            .into_iter()
+            .filter(|(_, room)| room.waiting > 0)
+            .map(|(cluster, _)| cluster.clone())
+            .collect();
+        match self.hold(policy) {
+            Some(Hold::Halted(why)) if !full.is_empty() => return Ending::Halted { why },
+            _ if self.superseded => return Ending::Superseded,
+            _ if !full.is_empty() => return Ending::Halted { why: Halt::Unavailable { clusters: full } },
+            Some(Hold::Halted(_) | Hold::Superseded | Hold::FirstHost) | None => {}
+        }
+        let converged =
+            self.report().iter().all(|line| line.outcome.is_settled() && line.recorded != Recorded::No);
+        if converged { Ending::Converged } else { Ending::PartlyReached }
+    }
+}
