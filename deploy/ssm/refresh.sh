@@ -11,6 +11,7 @@
 # Comments name files of github.com/aws/amazon-ecs-agent as the source of what they say about the agent.
 set -eu
 umask 077
+export LC_ALL=C # bytes are bytes, for every tool here
 
 # Set by the SSM document in front of this line:
 #   REGCRED_BUCKET REGCRED_KEY REGCRED_REGION   the object
@@ -101,7 +102,7 @@ clean_up() {
 
 # ecs-init/docker/docker.go getEnvVars: a line ends at LF, is trimmed by Go's strings.TrimSpace and split at its first
 # '='; the value is taken as it stands (no quotes, escapes or comments), and the last of a name wins.
-# In the C locale every awk counts bytes. The longer alternatives are Unicode's other spaces in UTF-8.
+# The longer alternatives are Unicode's other spaces, in UTF-8.
 getenvvars='
 BEGIN {
     space = "([ \t\v\f\r]|\302\205|\302\240|\341\232\200|\342\200[\200-\212\250\251\257]|\342\201\237|\343\200\200)+"
@@ -123,7 +124,7 @@ function is_auth(name) {
 
 # auth_lines FILE: its effective ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA, a line NAME=value each.
 auth_lines() {
-    LC_ALL=C awk "$getenvvars"'
+    awk "$getenvvars"'
         { line = trim($0); name = name_of(line) }
         is_auth(name) { last[name] = line }
         END { for (i = 1; i <= 2; i++) if (auth[i] in last) print last[auth[i]] }
@@ -133,7 +134,7 @@ auth_lines() {
 # with_auth_lines LINES FILE: FILE with the lines of the file LINES in the place of its own auth lines. Every other line
 # stays as it is, byte for byte; a missing final newline is added.
 with_auth_lines() {
-    LC_ALL=C awk "$getenvvars"'
+    awk "$getenvvars"'
         { name = name_of(trim($0)) }
         FILENAME == ARGV[1] { put[name] = $0; next }
         !is_auth(name) { print; next }
@@ -142,21 +143,21 @@ with_auth_lines() {
     ' "$1" "$2"
 }
 
-# setting NAME: the value that ecs-init takes from its two files. For what is no secret.
+# setting NAME: the value that ecs-init takes from its two files, trimmed as the agent does. For what is no secret.
 setting() {
     for file in "$base_config" "$config"; do
         [ ! -f "$file" ] || cat "$file"
         echo # a last line without an end must not run into the next file's first
-    done | LC_ALL=C awk -v wanted="$1" "$getenvvars"'
+    done | awk -v wanted="$1" "$getenvvars"'
         { line = trim($0) }
-        name_of(line) == wanted { value = substr(line, length(wanted) + 2) }
+        name_of(line) == wanted { value = trim(substr(line, length(wanted) + 2)) }
         END { print value }
     '
 }
 
 # same FILE FILE: whether two small text files hold the same lines. (Not every host has `cmp`.)
 same() {
-    LC_ALL=C awk '
+    awk '
         FILENAME == ARGV[1] { first[FNR] = "=" $0; unmatched++; next }
         { unmatched-- }
         first[FNR] != "=" $0 { differs = 1 }
@@ -414,9 +415,11 @@ fetch_with_curl() {
             --dump-header "$work/headers" --output "$work/object" --write-out '%{http_code}' "$(object_url)"
     ) || code=$?
     rm -f "$work/credentials"
-    if [ "$code" -ne 0 ]; then
-        fetch_refused fetch-failed "curl ended with $code"
-    fi
+    case $code in
+        0) ;;
+        63) object_too_large ;;
+        *) fetch_refused fetch-failed "curl ended with $code" ;;
+    esac
     case $answer in
         200) ;;
         403) fetch_refused fetch-denied "$answer $(s3_error)" ;;
@@ -509,20 +512,24 @@ ask_imds() {
 # two lines in $work/wanted.
 read_object() {
     doing='object-invalid'
-    [ "$(wc -c <"$work/object")" -le "$size_limit" ] || object_invalid "is larger than $size_limit bytes"
+    [ "$(wc -c <"$work/object")" -le "$size_limit" ] || object_too_large
     ! has_nul "$work/object" || object_invalid 'contains a NUL byte'
     auth_lines "$work/object" >"$work/wanted"
     [ "$(wc -l <"$work/wanted")" -eq 2 ] || object_invalid 'does not have both ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA'
-    LC_ALL=C awk -v limit="$line_limit" 'length($0) > limit { exit 1 }' "$work/wanted" \
+    awk -v limit="$line_limit" 'length($0) > limit { exit 1 }' "$work/wanted" \
         || object_invalid "has a line of more than $line_limit bytes, with which no agent can start"
-    LC_ALL=C grep -qE '^ECS_ENGINE_AUTH_TYPE=[[:space:]]*(docker|dockercfg)[[:space:]]*$' "$work/wanted" \
+    grep -qE '^ECS_ENGINE_AUTH_TYPE=[[:space:]]*(docker|dockercfg)[[:space:]]*$' "$work/wanted" \
         || object_invalid 'has an ECS_ENGINE_AUTH_TYPE that is neither docker nor dockercfg'
-    LC_ALL=C grep -qE '^ECS_ENGINE_AUTH_DATA=[[:space:]]*\{[[:space:]]*".*\}$' "$work/wanted" \
+    grep -qE '^ECS_ENGINE_AUTH_DATA=[[:space:]]*\{[[:space:]]*".*\}$' "$work/wanted" \
         || object_invalid 'has an ECS_ENGINE_AUTH_DATA that is no JSON object with a registry in it'
 }
 
 object_invalid() {
     finish failed object-invalid "the object $1; this host was not touched"
+}
+
+object_too_large() {
+    object_invalid "is larger than $size_limit bytes"
 }
 
 ## What must hold before anything is touched

@@ -54,7 +54,7 @@ curl_is_new_enough() {
   local version major minor
   version=$(curl --version 2>/dev/null | sed -n '1s/^curl \([0-9]*\.[0-9]*\).*/\1/p')
   major=${version%%.*} minor=${version#*.}
-  [[ -n $version ]] && ((major > 7 || (major == 7 && minor >= 75)))
+  [[ -n $version ]] && ((major > 7 || (major == 7 && minor >= 86)))
 }
 
 # python_for_tests: prints the first Python that can make the environment.
@@ -102,10 +102,11 @@ install_tools() {
   missing=()
   want dash dash 'run the host script as Debian does'
   want busybox busybox 'run the host script under the smallest of shells'
+  want gawk gawk 'run the host script with the awk of Amazon Linux'
   want flock util-linux 'run the host script, which takes its lock with it'
   want curl curl 'run the host script where the aws command is missing'
   if command -v curl >/dev/null && ! curl_is_new_enough; then
-    miss 'curl 7.75 or later' "This one is older: it cannot sign requests to AWS (--aws-sigv4)." 'Install a newer one.'
+    miss 'curl 7.86 or later' "This one is older: it does not sign a session token (--aws-sigv4)." 'Install a newer one.'
   fi
   install_python_tools
   [[ ${#missing[@]} -eq 0 || -z ${CI:-} ]]

@@ -233,7 +233,7 @@ impl Run<'_> {
     fn attempt(&mut self, wanted: &AuthLines, live: &AuthLines) -> Result<End, End> {
         let config = self.config()?;
         if config.contains(&0) {
-            return Err(refused(Reason::Other("config-invalid".into())));
+            return Err(refused(Reason::ConfigInvalid));
         }
         self.guard_cluster(&config)?;
         self.guard_tasks()?;

@@ -69,10 +69,11 @@ impl ShellLife {
         let bin = self.bin();
         fs::create_dir(&bin)?;
         for tool in TOOLS {
-            let target = match &spec.shell {
+            let target = match (&spec.shell, tool) {
                 // Its applets too are another implementation of the tools. Not all builds have a flock.
-                Shell::Busybox { path } if tool != "flock" => path.clone(),
-                Shell::Sh | Shell::Other { .. } | Shell::Busybox { .. } => find(tool)?,
+                (Shell::Busybox { path }, _) if tool != "flock" => path.clone(),
+                (_, "awk") => find(awk_of(spec.platform)).or_else(|_| find("awk"))?,
+                (Shell::Sh | Shell::Other { .. } | Shell::Busybox { .. }, _) => find(tool)?,
             };
             symlink(target, bin.join(tool))?;
         }
@@ -170,6 +171,18 @@ impl ShellLife {
             credentials.token.expose()
         );
         fs::write(path, text)
+    }
+}
+
+/// Each has its own limits and its own view of bytes.
+fn awk_of(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Ubuntu => "mawk",
+        Platform::AmazonLinux2023
+        | Platform::Suse
+        | Platform::EcsAnywhere
+        | Platform::Bottlerocket
+        | Platform::Windows => "gawk",
     }
 }
 

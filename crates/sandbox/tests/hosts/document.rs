@@ -182,6 +182,46 @@ fn no_parameter_can_leave_its_quotes_or_become_another_one() {
 }
 
 #[test]
+fn parameters_take_what_is_used_and_nothing_else() {
+    let cases: [(&str, &[&str], &[&str]); 5] = [
+        ("Bucket", &["acme-ecs", "a.b.c", "123"], &["", "ab", "Acme", "a_b", "-ab", "ab.", "a b", "a'b"]),
+        (
+            "Key",
+            &["ecs.config", "env=prod/a_b-c/(1)+@:,~!*.config"],
+            &["", "a b", "a'b", "a$b", "a\nb", "\u{e9}", "{{a}}"],
+        ),
+        (
+            "Region",
+            &[
+                "eu-west-1",
+                "us-gov-west-1",
+                "ap-southeast-12",
+                "us-isob-east-1",
+                "eusc-de-east-1",
+                "cn-north-1",
+            ],
+            &["", "eu-west", "EU-west-1", "eu-west-1a", "eu west 1"],
+        ),
+        (
+            "Endpoint",
+            &["", "http://127.0.0.1:4566", "https://bucket.vpce-0a-1b.s3.eu-west-1.vpce.amazonaws.com"],
+            &["ftp://a", "https://", "https://a/b", "https://a:b@c", "https://a?x", "https://a b"],
+        ),
+        ("Mode", &["apply", "retry-failed"], &["", "Apply", "apply ", "apply|retry-failed", "rollback"]),
+    ];
+    for (name, taken, refused) in cases {
+        let pattern = PARAMETERS.iter().find(|parameter| parameter.name == name).unwrap().allowed_pattern;
+        let pattern = regex_lite::Regex::new(pattern).unwrap();
+        for value in taken {
+            assert!(pattern.is_match(value), "{name} does not take {value:?}");
+        }
+        for value in refused {
+            assert!(!pattern.is_match(value), "{name} takes {value:?}");
+        }
+    }
+}
+
+#[test]
 fn the_script_is_killed_after_all_of_its_own_waits() {
     let script = script();
     let seconds = |name: &str| -> u64 {

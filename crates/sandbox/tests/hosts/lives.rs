@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use regcred_sandbox::hosts::{HostSpec, Life, Shell};
+use regcred_sandbox::hosts::{HostSpec, Life, Platform, Shell};
 
 use crate::double::{BUCKET, KEY};
 
@@ -39,7 +39,15 @@ impl Played {
     pub(crate) fn host(&self, spec: HostSpec) -> HostSpec {
         match self {
             Self::InMemory => HostSpec { life: Life::Memory, ..spec },
-            Self::In(shell) => HostSpec { life: Life::Shell, shell: shell.clone(), ..spec },
+            Self::In(shell) => {
+                // Where `sh` is dash, awk is mawk; Amazon Linux has bash and gawk.
+                let is_dash = matches!(shell, Shell::Other { path, .. } if path.ends_with("dash"));
+                let platform = match spec.platform {
+                    Platform::AmazonLinux2023 if is_dash => Platform::Ubuntu,
+                    platform => platform,
+                };
+                HostSpec { life: Life::Shell, shell: shell.clone(), platform, ..spec }
+            }
         }
     }
 }

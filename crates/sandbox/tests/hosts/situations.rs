@@ -166,12 +166,7 @@ fn situations() -> Vec<Situation> {
         Situation {
             name: "a file with a NUL is refused",
             before: |_, host| host.write_config(b"ECS_CLUSTER=prod\nA=\0\n").unwrap(),
-            expected: expect(
-                Outcome::Refused,
-                Some(Reason::Other("config-invalid".into())),
-                0,
-                "ECS_CLUSTER=prod\nA=\0\n",
-            ),
+            expected: expect(Outcome::Refused, Some(Reason::ConfigInvalid), 0, "ECS_CLUSTER=prod\nA=\0\n"),
             ..ordinary()
         },
         Situation {
