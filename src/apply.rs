@@ -36,7 +36,8 @@ pub(crate) async fn secrets(
                 let client = &locations.at(&location).secrets_manager;
                 let target = SecretsManagerSecrets { client, key };
                 match target.store(&seen.target, &write.content, &write.expects).await {
-                    Stored::Written { version: _, arn } => {
+                    Stored::Written { version, arn } => {
+                        tracing::info!(%registry, %location, name, version = version.id, "secret stored");
                         progress.tell(Progress::SecretStored {
                             registry: registry.clone(),
                             location: location.clone(),
@@ -83,6 +84,7 @@ pub(crate) async fn objects(
                 let target = S3EcsConfigs { client: &locations.at(&report.location).s3 };
                 match target.store(&seen.target, &write.content, &write.expects).await {
                     Stored::Written { version, arn: _ } => {
+                        tracing::info!(ecs_config = %report.ecs_config, version = version.id, "object stored");
                         report.object_version = version.id;
                         report.outcome = match action {
                             ObjectAction::Create { .. } => Outcome::Created,

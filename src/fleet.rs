@@ -216,6 +216,7 @@ impl Driver<'_> {
                 | HostOutcome::Gone => false,
             };
             if ended && told.insert(line.host.clone(), line.outcome.clone()).is_none() {
+                tracing::info!(fleet = %self.fleet, host = %line.host, outcome = ?line.outcome, "host ended");
                 self.progress.tell(Progress::HostEnded { fleet: self.fleet.clone(), host: line });
             }
         }
@@ -236,9 +237,11 @@ impl Driver<'_> {
         let what = || format!("cannot restart hosts of fleet `{}`", self.fleet);
         match self.clients.ssm.send(&command).await {
             SendOutcome::Accepted { command_id } => {
+                tracing::info!(fleet = %self.fleet, command = %command_id, hosts = ids.len(), "command sent");
                 Event::SendAccepted { hosts, command: CommandId::new(command_id) }
             }
             SendOutcome::Unknown(error) => {
+                tracing::warn!(fleet = %self.fleet, hosts = ids.len(), "the answer to a command was lost");
                 note(failures, error.failure(what()));
                 Event::SendLost { hosts }
             }

@@ -61,6 +61,7 @@ pub(crate) async fn sync(
     failed: FailedHosts,
     progress: &dyn ProgressSink,
 ) -> Result<Report, Failure> {
+    tracing::info!("pass begins");
     let mut sighting = observe::look(context).await?;
     let wishes = wishes(&sighting);
     let registries = registry_plans(context, &sighting);
@@ -91,7 +92,9 @@ pub(crate) async fn sync(
         }
         fleets.push(FleetReport { fleet: name.clone(), location: fleet.location.clone(), outcome });
     }
-    Ok(Report::new(registries, secrets, objects, fleets))
+    let report = Report::new(registries, secrets, objects, fleets);
+    tracing::info!(verdict = ?report.verdict, "pass ended");
+    Ok(report)
 }
 
 /// What holds what now. Writes nothing, and looks at every host.

@@ -62,7 +62,12 @@ impl Ecs {
         for chunk in clusters.chunks(DESCRIBE) {
             let answer = self.client.describe_clusters().set_clusters(Some(chunk.to_vec())).send().await;
             let answer = answer.map_err(|error| {
-                AwsError::of("ecs:DescribeClusters", chunk.join(", "), &self.place.text, &error)
+                AwsError::of(
+                    "ecs:DescribeClusters",
+                    self.place.arn("ecs", "cluster/*"),
+                    &self.place.text,
+                    &error,
+                )
             })?;
             sizes.extend(answer.clusters.unwrap_or_default().into_iter().filter_map(|cluster| {
                 let size = usize::try_from(cluster.registered_container_instances_count).unwrap_or(0);
@@ -81,7 +86,12 @@ impl Ecs {
         let mut arns = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                AwsError::of("ecs:ListContainerInstances", cluster, &self.place.text, &error)
+                AwsError::of(
+                    "ecs:ListContainerInstances",
+                    self.place.arn("ecs", &format!("cluster/{cluster}")),
+                    &self.place.text,
+                    &error,
+                )
             })?;
             arns.extend(page.container_instance_arns.unwrap_or_default());
         }
@@ -97,7 +107,12 @@ impl Ecs {
                 .cluster(cluster)
                 .set_container_instances(Some(chunk.to_vec()));
             call.send().await.map_err(|error| {
-                AwsError::of("ecs:DescribeContainerInstances", cluster, &self.place.text, &error)
+                AwsError::of(
+                    "ecs:DescribeContainerInstances",
+                    self.place.arn("ecs", &format!("container-instance/{cluster}/*")),
+                    &self.place.text,
+                    &error,
+                )
             })
         });
         let answers: Vec<_> = futures_util::stream::iter(calls).buffered(SIDE_BY_SIDE).collect().await;
@@ -132,10 +147,14 @@ impl Ecs {
             })
             .collect();
         let call = self.client.put_attributes().cluster(cluster).set_attributes(Some(attributes));
-        call.send()
-            .await
-            .map(|_| ())
-            .map_err(|error| AwsError::of("ecs:PutAttributes", cluster, &self.place.text, &error))
+        call.send().await.map(|_| ()).map_err(|error| {
+            AwsError::of(
+                "ecs:PutAttributes",
+                self.place.arn("ecs", &format!("container-instance/{cluster}/*")),
+                &self.place.text,
+                &error,
+            )
+        })
     }
 }
 

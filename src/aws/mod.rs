@@ -20,6 +20,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime::client::retries::RetryPartition;
 use regcred_core::names::LocationName;
 
 pub(crate) use ecs::{Ecs, Recording};
@@ -51,7 +52,7 @@ impl Locations {
         let mut all = BTreeMap::new();
         for (name, location) in locations {
             let config = location_config(&base, location).await;
-            all.insert(name.clone(), Clients::new(name, &config));
+            all.insert(name.clone(), Clients::new(name, location, &config));
         }
         Self(all)
     }
@@ -63,13 +64,8 @@ impl Locations {
 }
 
 impl Clients {
-    fn new(name: &LocationName, config: &SdkConfig) -> Self {
-        let region = config.region().map_or("no Region", Region::as_ref);
-        let place = Place {
-            text: format!("{name} ({region})"),
-            region: config.region().map(|region| region.as_ref().to_owned()),
-            location: name.clone(),
-        };
+    fn new(name: &LocationName, location: &config::Location, config: &SdkConfig) -> Self {
+        let place = Place::new(name, location, config);
         Self {
             secrets_manager: SecretsManager::new(config, place.clone()),
             s3: S3::new(config, place.clone(), s3_endpoint(config)),
@@ -82,16 +78,45 @@ impl Clients {
 /// Where calls go, for messages and for retry partitions.
 #[derive(Clone, Debug)]
 struct Place {
+    /// `eu (111111111111, eu-west-1)`.
     text: String,
     region: Option<String>,
+    /// Known where a role is assumed: it stands in its ARN.
+    account: Option<String>,
     location: LocationName,
 }
 
 impl Place {
+    fn new(name: &LocationName, location: &config::Location, config: &SdkConfig) -> Self {
+        let region = config.region().map(|region| region.as_ref().to_owned());
+        let account = location.role.as_ref().and_then(|role| role.arn.split(':').nth(4)).map(str::to_owned);
+        let known: Vec<&str> = account.iter().chain(&region).map(String::as_str).collect();
+        let known = if known.is_empty() { "no Region" } else { &known.join(", ") };
+        Self { text: format!("{name} ({known})"), region, account, location: name.clone() }
+    }
+
     /// One a location and service: the SDK's own is per service and Region, so that one throttled account would use
     /// up the retries of all (aws-smithy-runtime `retries::RetryPartition`).
-    fn retry_partition(&self, service: &str) -> aws_smithy_runtime::client::retries::RetryPartition {
-        aws_smithy_runtime::client::retries::RetryPartition::new(format!("{}/{service}", self.location))
+    fn retry_partition(&self, service: &str) -> RetryPartition {
+        RetryPartition::new(format!("{}/{service}", self.location))
+    }
+
+    /// An ARN as a policy would have it: what is not known stands as `*`.
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let region = self.region.as_deref().unwrap_or("*");
+        let account = self.account.as_deref().unwrap_or("*");
+        format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition())
+    }
+
+    /// The Region's partition (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+    fn partition(&self) -> &'static str {
+        match self.region.as_deref().unwrap_or_default() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            region if region.starts_with("us-iso-") => "aws-iso",
+            region if region.starts_with("us-isob-") => "aws-iso-b",
+            _ => "aws",
+        }
     }
 }
 

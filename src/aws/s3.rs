@@ -52,6 +52,10 @@ impl S3 {
         &self.place.text
     }
 
+    fn arn(&self, bucket: &str, key: &str) -> String {
+        format!("arn:{}:s3:::{bucket}/{key}", self.place.partition())
+    }
+
     pub(crate) fn region(&self) -> Option<&str> {
         self.place.region.as_deref()
     }
@@ -72,7 +76,7 @@ impl S3 {
                 if missing {
                     return ObjectRead::Absent;
                 }
-                return failed(AwsError::of("s3:GetObject", arn(bucket, key), &self.place.text, &error));
+                return failed(AwsError::of("s3:GetObject", self.arn(bucket, key), &self.place.text, &error));
             }
         };
         let version = Version {
@@ -88,7 +92,7 @@ impl S3 {
                 let content = std::str::from_utf8(&bytes).ok().map(Secret::from);
                 ObjectRead::Present(ObjectContent { content, version })
             }
-            Err(_) => failed(AwsError::cut_off("s3:GetObject", arn(bucket, key), &self.place.text)),
+            Err(_) => failed(AwsError::cut_off("s3:GetObject", self.arn(bucket, key), &self.place.text)),
         }
     }
 
@@ -123,7 +127,7 @@ impl S3 {
                 tag: answer.e_tag.unwrap_or_default(),
                 id: answer.version_id.filter(|id| id != "null"),
             }),
-            Err(error) => Err(AwsError::of("s3:PutObject", arn(bucket, key), &self.place.text, &error)),
+            Err(error) => Err(AwsError::of("s3:PutObject", self.arn(bucket, key), &self.place.text, &error)),
         }
     }
 
@@ -133,7 +137,7 @@ impl S3 {
             Ok(answer) => Ok(answer.status == Some(BucketVersioningStatus::Enabled)),
             Err(error) => Err(AwsError::of(
                 "s3:GetBucketVersioning",
-                format!("arn:aws:s3:::{bucket}"),
+                format!("arn:{}:s3:::{bucket}", self.place.partition()),
                 &self.place.text,
                 &error,
             )),
@@ -154,8 +158,4 @@ impl S3 {
             Err(error) => Err(error),
         }
     }
-}
-
-fn arn(bucket: &str, key: &str) -> String {
-    format!("arn:aws:s3:::{bucket}/{key}")
 }

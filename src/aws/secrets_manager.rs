@@ -59,6 +59,15 @@ impl SecretsManager {
         &self.place.text
     }
 
+    /// The ARN of a secret by its name, as a policy has it: Secrets Manager appends six characters of its own.
+    fn arn(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            self.place.arn("secretsmanager", &format!("secret:{name}-*"))
+        }
+    }
+
     /// Reads the current version of each of `names`, twenty a call; the answers are in the order of `names`.
     pub(crate) async fn read(&self, names: &[&str]) -> Vec<SecretRead> {
         let batches = names.chunks(BATCH).map(|batch| self.read_batch(batch));
@@ -77,7 +86,7 @@ impl SecretsManager {
             let answer = match call.send().await {
                 Ok(answer) => answer,
                 Err(error) => {
-                    let error = AwsError::of(BATCH_GET, names.join(", "), &self.place.text, &error);
+                    let error = AwsError::of(BATCH_GET, "*", &self.place.text, &error);
                     return names.iter().map(|_| SecretRead::Failed(error.clone())).collect();
                 }
             };
@@ -97,7 +106,7 @@ impl SecretsManager {
                     "InvalidRequestException" => SecretRead::InvalidState,
                     code => SecretRead::Failed(AwsError::of_entry(
                         "secretsmanager:GetSecretValue",
-                        &id,
+                        self.arn(&id),
                         &self.place.text,
                         code,
                     )),
@@ -111,7 +120,7 @@ impl SecretsManager {
         }
         // A secret that the answer does not mention at all: nothing says that it is missing.
         let unmentioned = |name: &str| {
-            SecretRead::Failed(AwsError::of_entry(BATCH_GET, name, &self.place.text, "NotInAnswer"))
+            SecretRead::Failed(AwsError::of_entry(BATCH_GET, self.arn(name), &self.place.text, "NotInAnswer"))
         };
         names.iter().map(|&name| found.remove(name).unwrap_or_else(|| unmentioned(name))).collect()
     }
@@ -122,7 +131,12 @@ impl SecretsManager {
             Ok(answer) => answer,
             Err(error) if is_not_found(&error) => return Ok(None),
             Err(error) => {
-                return Err(AwsError::of("secretsmanager:DescribeSecret", name, &self.place.text, &error));
+                return Err(AwsError::of(
+                    "secretsmanager:DescribeSecret",
+                    self.arn(name),
+                    &self.place.text,
+                    &error,
+                ));
             }
         };
         let tags = answer.tags.unwrap_or_default();
@@ -164,7 +178,9 @@ impl SecretsManager {
             .set_tags(Some(tags));
         match call.send().await {
             Ok(answer) => Ok((answer.arn.unwrap_or_default(), answer.version_id.unwrap_or_default())),
-            Err(error) => Err(AwsError::of("secretsmanager:CreateSecret", name, &self.place.text, &error)),
+            Err(error) => {
+                Err(AwsError::of("secretsmanager:CreateSecret", self.arn(name), &self.place.text, &error))
+            }
         }
     }
 

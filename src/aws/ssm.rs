@@ -123,7 +123,8 @@ impl Ssm {
                 )),
             },
             Err(error) => {
-                let error = AwsError::of("ssm:SendCommand", command.document, &self.place.text, &error);
+                let error =
+                    AwsError::of("ssm:SendCommand", self.send_resources(command), &self.place.text, &error);
                 match error.kind {
                     AwsErrorKind::NoAnswer => SendOutcome::Unknown(error),
                     AwsErrorKind::NotFound
@@ -140,11 +141,24 @@ impl Ssm {
         }
     }
 
+    /// What a policy has to allow for one command: its document and its hosts, which are instances of EC2, managed
+    /// instances of SSM, or both.
+    fn send_resources(&self, command: &SentCommand<'_>) -> String {
+        let mut resources = vec![self.place.arn("ssm", &format!("document/{}", command.document))];
+        if command.hosts.iter().any(|id| id.starts_with("i-")) {
+            resources.push(self.place.arn("ec2", "instance/*"));
+        }
+        if command.hosts.iter().any(|id| id.starts_with("mi-")) {
+            resources.push(self.place.arn("ssm", "managed-instance/*"));
+        }
+        resources.join(" and ")
+    }
+
     /// The status and status details of a command as a whole; `None` when SSM does not list it (yet).
     pub(crate) async fn command(&self, command_id: &str) -> Result<Option<(String, String)>, AwsError> {
         let answer = self.client.list_commands().command_id(command_id).send().await;
         let answer =
-            answer.map_err(|error| AwsError::of("ssm:ListCommands", command_id, &self.place.text, &error))?;
+            answer.map_err(|error| AwsError::of("ssm:ListCommands", "*", &self.place.text, &error))?;
         Ok(answer.commands.unwrap_or_default().into_iter().next().map(|command| {
             let status = command.status.map(|status| status.as_str().to_owned());
             (status.unwrap_or_default(), command.status_details.unwrap_or_default())
@@ -158,9 +172,8 @@ impl Ssm {
         let mut pages = call.into_paginator().send();
         let mut invocations = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                AwsError::of("ssm:ListCommandInvocations", command_id, &self.place.text, &error)
-            })?;
+            let page = page
+                .map_err(|error| AwsError::of("ssm:ListCommandInvocations", "*", &self.place.text, &error))?;
             invocations.extend(page.command_invocations.unwrap_or_default().into_iter().map(|invocation| {
                 let plugins = invocation.command_plugins.unwrap_or_default();
                 let exit_code = plugins.last().map(|plugin| plugin.response_code);
