@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 /// Text as Go's `encoding/json` writes it: each byte that is not part of valid UTF-8 becomes one U+FFFD. (Rust's
 /// `from_utf8_lossy` writes one for a whole truncated sequence.)
 pub(crate) fn replace_invalid(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
+    let length = bytes.utf8_chunks().map(|chunk| chunk.valid().len() + 3 * chunk.invalid().len()).sum();
+    let mut text = String::with_capacity(length);
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));

@@ -2,6 +2,10 @@
 
 use std::fmt::Write;
 
+/// The most bytes that a byte of text takes: `\u007f`. Room for them from the start, and a text that holds a secret is
+/// never moved, which would leave an unwiped copy behind.
+pub(super) const MOST_PER_BYTE: usize = 6;
+
 /// Appends `text` as a JSON string.
 pub(super) fn push_string(json: &mut String, text: &str) {
     json.push('"');

@@ -15,7 +15,7 @@ use crate::agent::auth::{host_of, strip_scheme};
 use crate::agent::env_file::ENGINE_AUTH_DATA;
 use crate::agent::{AuthMap, AuthType, EffectiveAuth};
 use crate::credential::Credential;
-use crate::formats::ascii_json::{push_compact, push_string};
+use crate::formats::ascii_json::{MOST_PER_BYTE, push_compact, push_string};
 use crate::formats::image::{image_below, repository};
 use crate::secret::Secret;
 use crate::server::Server;
@@ -136,7 +136,7 @@ impl AuthData {
 
     /// Adds an entry as it is, in the form of the data's type.
     pub(super) fn keep(&mut self, key: String, value: &Secret) {
-        let mut json = String::with_capacity(value.len());
+        let mut json = String::with_capacity(MOST_PER_BYTE * value.len());
         push_compact(&mut json, value.expose());
         self.entries.insert(key, Secret::new(json));
     }
@@ -146,7 +146,11 @@ impl AuthData {
     }
 
     pub(super) fn has(&self, server: &Server) -> bool {
-        self.entries.contains_key(&server.key())
+        self.has_key(&server.key())
+    }
+
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -177,7 +181,8 @@ impl AuthData {
 
     /// The value of `ECS_ENGINE_AUTH_DATA`.
     pub(super) fn to_value(&self) -> Result<Secret, Refusal> {
-        let length: usize = self.entries.iter().map(|(key, value)| key.len() + value.len() + 4).sum();
+        let length: usize =
+            self.entries.iter().map(|(key, value)| MOST_PER_BYTE * key.len() + value.len() + 4).sum();
         let mut json = String::with_capacity(length + 2);
         for (key, value) in &self.entries {
             json.push(if json.is_empty() { '{' } else { ',' });
@@ -195,7 +200,7 @@ impl AuthData {
 /// The JSON of one entry; none if the username cannot be told from the password.
 pub(super) fn entry(auth_type: AuthType, username: &str, password: &Secret) -> Option<Secret> {
     let secret = password.expose();
-    let mut json = String::with_capacity(2 * (username.len() + secret.len()) + 64);
+    let mut json = String::with_capacity(MOST_PER_BYTE * (username.len() + secret.len()) + 64);
     match auth_type {
         AuthType::Docker => {
             json.push_str(r#"{"username":"#);

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::agent::Login;
 use crate::agent::go_json::{self, pointer_field};
 use crate::credential::{Credential, Part};
-use crate::formats::ascii_json::push_string;
+use crate::formats::ascii_json::{MOST_PER_BYTE, push_string};
 use crate::secret::Secret;
 
 /// Why the agent can make nothing of a secret string (`extractASMValue` in the agent's `agent/asm/asm.go`). A task that
@@ -23,7 +23,7 @@ pub enum Malformed {
 /// Renders a credential; always the same bytes for the same one, all of them ASCII.
 pub fn render(credential: &Credential) -> Secret {
     let (username, password) = (credential.username(), credential.secret().expose());
-    let mut json = String::with_capacity(2 * (username.len() + password.len()) + 32);
+    let mut json = String::with_capacity(MOST_PER_BYTE * (username.len() + password.len()) + 32);
     json.push_str(r#"{"username":"#);
     push_string(&mut json, username);
     json.push_str(r#","password":"#);

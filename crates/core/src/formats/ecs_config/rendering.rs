@@ -47,7 +47,8 @@ impl Rendering<'_> {
                 Desired::Hold => self.hold(index, server),
             }
             let dead = self.owned.of(index).filter(|entry| is_dead(entry, server));
-            self.notes.extend(dead.map(|entry| Note::DeadEntry { key: printable_key(entry.key()) }));
+            let gone = dead.filter(|entry| !self.data.has_key(entry.key()));
+            self.notes.extend(gone.map(|entry| Note::DeadEntry { key: printable_key(entry.key()) }));
         }
         Ok(())
     }
@@ -70,13 +71,17 @@ impl Rendering<'_> {
 
     fn keep_foreign(&mut self) -> Result<(), Refusal> {
         for entry in self.owned.foreign() {
+            if !self.is_same_type && entry.pull_auth().is_none() {
+                self.notes.push(Note::DeadEntry { key: printable_key(entry.key()) });
+                continue;
+            }
             self.carry_over(entry.key().to_owned(), entry)
                 .map_err(|why| Refusal::Foreign { key: entry.key().to_owned(), why })?;
         }
         Ok(())
     }
 
-    /// Writes an entry of the old value into the new one: as it stands, or in the other type's form.
+    /// Writes an entry of the old value into the new one: as it stands, or, if agents use it, in the other type's form.
     fn carry_over(&mut self, key: String, old: &Entry) -> Result<(), Unconvertible> {
         if self.is_same_type {
             self.data.keep(key, old.value());
@@ -84,10 +89,7 @@ impl Rendering<'_> {
         }
         let nothing = Secret::from("");
         let (username, password) = match old.pull_auth() {
-            None => {
-                self.notes.push(Note::DeadEntry { key: printable_key(old.key()) });
-                return Ok(());
-            }
+            None => return Ok(()),
             Some(PullAuth::Token { .. }) => return Err(Unconvertible::Token),
             Some(PullAuth::Anonymous) => ("", &nothing),
             Some(PullAuth::Login(Login { username, password })) => (username.as_str(), password),
