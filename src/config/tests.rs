@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::problem::{Problem, Severity};
 use super::*;
 
@@ -290,7 +292,7 @@ fn a_broken_rule_of_a_registry_is_told_with_its_key() {
         (
             source,
             "{ file: { username: '', password_path: x } }",
-            "registries.hub.source.file.username: the username is empty",
+            "registries.hub.source.file.username: this cannot be a username",
         ),
         (
             source,
@@ -533,5 +535,26 @@ fn the_examples_are_valid() {
     ] {
         let (_, warnings) = parse(text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
         assert_eq!(warnings, [], "{name}");
+    }
+}
+
+proptest! {
+    /// Whatever stands in the file, it is judged: no panic, no endless loop, and no error without a place.
+    #[test]
+    fn any_text_is_judged(text in "[a-c:{}\\[\\], \n\t&*!'\"#|>%@`?<-]{0,80}") {
+        prop_assert!(parse(&text).is_err());
+        prop_assert!(problems(&text).iter().all(|problem| problem.at.is_some()));
+    }
+
+    /// A file that lost a piece is judged, and what is left of it is either whole or told to be broken.
+    #[test]
+    fn a_torn_file_is_judged(start in 0_usize..600, length in 1_usize..80) {
+        let mut text = GOOD.to_owned();
+        let start = start.min(text.len());
+        let end = (start + length).min(text.len());
+        text.replace_range(start..end, "");
+        if let Err(problems) = parse(&text) {
+            prop_assert!(problems.iter().any(|problem| problem.severity == Severity::Error));
+        }
     }
 }

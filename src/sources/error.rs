@@ -1,5 +1,6 @@
 //! Why a source gave no credential, in the three lines that a person reads.
 
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -127,7 +128,10 @@ impl Flaw {
             }
             (Self::Lacks(part), _) => format!("it has no `{part}`"),
             (Self::NoCredential(error), _) => error.to_string(),
-            (Self::NoEntry(unusable), _) => unusable.to_string(),
+            (Self::NoEntry(unusable), _) => match unusable.source() {
+                Some(reason) => format!("{unusable}: {reason}"),
+                None => unusable.to_string(),
+            },
             (Self::TimedOut(limit), _) => format!("it gave no answer within {}", span::format(*limit)),
         }
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use regcred_core::credential::{CredentialError, Part};
+use regcred_core::formats::docker_config::Unusable;
 use tempfile::TempDir;
 
 use super::*;
@@ -134,11 +135,22 @@ async fn a_value_that_a_consumer_would_misread_is_refused_with_the_reason() {
             let found = flaw(kind.read(kind.bytes(&value)).await);
             match found {
                 Flaw::NoCredential(error) => assert_eq!(error, expected, "{kind:?}"),
+                Flaw::NoEntry(Unusable::Credential { source, .. }) => assert_eq!(source, expected),
                 // Docker takes an entry without a password for none at all.
-                Flaw::NoEntry(_) if kind == Kind::DockerConfig => {}
+                Flaw::NoEntry(Unusable::NoLogin { .. } | Unusable::NoEntry { .. }) => {
+                    assert!(value.is_empty());
+                }
                 other => panic!("{kind:?}: {other:?}"),
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn the_reason_is_told_whatever_the_format() {
+    for kind in ALL {
+        let error = kind.read(kind.bytes(&format!("{SECRET}\n{SECRET}"))).await.unwrap_err();
+        assert!(error.to_string().contains("the password contains a line break"), "{error}");
     }
 }
 

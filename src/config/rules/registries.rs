@@ -122,12 +122,15 @@ impl Rules<'_, '_> {
                 Some(SourceReference::JsonFile { path: self.path(json, &path.key("path"))? })
             }
             (None, Some(username), Some(password_path)) => {
-                let judged = if username.is_empty() {
-                    Err(flaw("no registry has a user without a name", "write the username"))
+                let judged = if username.is_empty() || username.contains(char::is_control) {
+                    Err(flaw(
+                        "a username is not empty and has one line",
+                        "write it plainly, on the line of its key",
+                    ))
                 } else {
                     Ok(())
                 };
-                let named = self.hold(&path.key("username"), "the username is empty", judged);
+                let named = self.hold(&path.key("username"), "this cannot be a username", judged);
                 let password_path = self.path(password_path, &path.key("password_path"));
                 named?;
                 Some(SourceReference::PasswordFile {
@@ -150,8 +153,8 @@ impl Rules<'_, '_> {
 
     /// A path, starting at the folder of the configuration file if it is relative.
     fn path(&mut self, text: &str, path: &KeyPath) -> Option<PathBuf> {
-        let judged = if text.is_empty() || text.contains('\0') {
-            Err(flaw("a path is not empty and holds no NUL", "write the path of the file"))
+        let judged = if text.is_empty() || text.contains(char::is_control) {
+            Err(flaw("a path is not empty and has one line", "write it plainly, on the line of its key"))
         } else if text == "~" || text.starts_with("~/") {
             Err(flaw("`~` is a shell's word for a folder; there is no shell here", "write the whole path"))
         } else {
