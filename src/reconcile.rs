@@ -326,7 +326,8 @@ async fn roll_out(
     let waiting = seen.report().iter().filter(|line| line.outcome == HostOutcome::Waiting).count();
     progress.tell(Progress::RolloutBegins { fleet: name.clone(), hosts: waiting });
     let s3 = &context.locations.at(&object.location).s3;
-    let parameters = host_script_parameters(object, s3.region(), s3.endpoint(), failed);
+    let endpoint = context.config.ecs_configs[&object.ecs_config].host_endpoint.as_deref().or(s3.endpoint());
+    let parameters = host_script_parameters(object, s3.region(), endpoint, failed);
     let driver = Driver {
         clients: context.locations.at(&fleet.location),
         fleet: name,

@@ -120,6 +120,8 @@ pub(crate) struct EcsConfig {
     /// In the order of the file; not empty, no two of the same server.
     pub(crate) registries: Vec<RegistryName>,
     pub(crate) kms_key: Option<String>,
+    /// For the hosts; without it, the endpoint that regcred itself uses.
+    pub(crate) host_endpoint: Option<String>,
     /// Whether entries that no listed registry owns are removed.
     pub(crate) prune: bool,
 }

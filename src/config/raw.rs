@@ -166,6 +166,10 @@ pub(crate) struct EcsConfig {
     /// The KMS key to encrypt the object with: `alias/…`, a key id, or the ARN of either. Without it, the bucket's
     /// own default encryption applies.
     pub(crate) kms_key: Option<String>,
+    /// The S3 endpoint through which the hosts fetch the object, where they cannot use AWS's own: a VPC endpoint, such
+    /// as `https://bucket.vpce-0123-abcd.s3.eu-west-1.vpce.amazonaws.com`. Without it, the endpoint that regcred itself
+    /// uses there.
+    pub(crate) host_endpoint: Option<String>,
     /// Remove the entries of registries that are not listed here. Without it they are kept, and named in the plan.
     #[serde(default)]
     pub(crate) prune: bool,

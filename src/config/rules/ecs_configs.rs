@@ -20,7 +20,7 @@ impl Rules<'_, '_> {
 
     fn ecs_config(&mut self, name: &str, raw: &raw::EcsConfig) -> Option<EcsConfig> {
         let path = KeyPath::top("ecs_configs").key(name);
-        let raw::EcsConfig { location, bucket, key, format, registries, kms_key, prune } = raw;
+        let raw::EcsConfig { location, bucket, key, format, registries, kms_key, host_endpoint, prune } = raw;
         let named = self.own_name(name, &path);
         let location = self.location(location.as_deref(), &path.key("location"));
         let in_bucket =
@@ -33,8 +33,14 @@ impl Rules<'_, '_> {
             kms_key.as_ref(),
             aws::kms_key,
         );
+        let fetched = self.hold_given(
+            &path.key("host_endpoint"),
+            "this cannot be an endpoint",
+            host_endpoint.as_ref(),
+            aws::endpoint_url,
+        );
         let registries = self.listed_registries(registries, &path.key("registries"));
-        named.and(in_bucket).and(keyed).and(encrypted)?;
+        named.and(in_bucket).and(keyed).and(encrypted).and(fetched)?;
         Some(EcsConfig {
             location: location?,
             bucket: bucket.clone(),
@@ -45,6 +51,7 @@ impl Rules<'_, '_> {
             },
             registries: registries?,
             kms_key: kms_key.clone(),
+            host_endpoint: host_endpoint.clone(),
             prune: *prune,
         })
     }
