@@ -291,11 +291,6 @@ impl AuthMap {
     pub(crate) fn problem(&self) -> Option<&Problem> {
         self.problem.as_ref()
     }
-
-    /// Whether the agent drops all data or knows no such type: it has no entries because it cannot read them.
-    pub fn is_unreadable(&self) -> bool {
-        self.problem.is_some()
-    }
 }
 
 fn read_entries(auth_type: AuthType, data: &Secret) -> Result<Vec<Entry>, Unreadable> {

@@ -319,6 +319,10 @@ mod tests {
         }
         let named = r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"r.io":"pass"}}"#;
         assert_eq!(pair(named, "r.io"), helper("pass"));
+        assert_eq!(
+            pair(&named.replace("\"r.io\":\"pass", "\"https://r.io\":\"pass"), "r.io"),
+            helper("pass")
+        );
         let other =
             r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"x.io":"pass"},"credsStore":"desktop"}"#;
         assert_eq!(pair(other, "r.io"), Ok(login("u", "p")));

@@ -83,7 +83,7 @@ pub(super) struct File {
 }
 
 impl File {
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let environment = Environment::parse(text.as_bytes());
         let auth = environment.auth();
         let map = AuthMap::read(&auth);
@@ -155,7 +155,6 @@ fn is_satisfied(
         Desired::Hold => true,
     };
     *before.auth.auth_type() == AuthSetting::Type(auth_type)
-        && !before.map.is_unreadable()
         && before.environment.start_faults().is_empty()
         && wanted.iter().enumerate().all(is_published)
         && (foreign == Foreign::Keep || owned.foreign().next().is_none())

@@ -1,3 +1,6 @@
+use super::edit::File;
+use super::owner::Owned;
+use super::proof::Proof;
 use super::*;
 use crate::agent::{AuthMap, AuthType, Environment, PullAuth, StartFault};
 use crate::formats::auth_data;
@@ -74,6 +77,10 @@ fn every_other_byte_survives() {
         (
             "ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA=old",
             format!("ECS_ENGINE_AUTH_TYPE=docker\n{line}\n"),
+        ),
+        (
+            "A=1\nECS_ENGINE_AUTH_DATA=old\r\nECS_ENGINE_AUTH_TYPE=docker\n",
+            format!("A=1\n{line}\r\nECS_ENGINE_AUTH_TYPE=docker\n"),
         ),
         ("\u{feff}# c\nA=1\n", format!("\u{feff}# c\nA=1\nECS_ENGINE_AUTH_TYPE=docker\n{line}\n")),
     ] {
@@ -222,9 +229,18 @@ fn a_path_has_its_hosts_key_or_is_refused() {
         refusal("", &[publish("r.io/team", "u", "p"), publish("r.io/b", "v", "q")]),
         no_host_key("r.io/b")
     );
+    // Not even with one credential for both: the next one may be another.
+    assert_eq!(
+        refusal("", &[publish("r.io/team", "u", "p"), publish("r.io/b", "u", "p")]),
+        no_host_key("r.io/b")
+    );
     // A foreign path, whose images would come to depend on chance.
     let theirs = docker(r#"{"r.io/b":{"username":"f","password":"g"}}"#);
     assert_eq!(refusal(&theirs, &[publish("r.io/team", "u", "p")]), no_host_key("r.io/team"));
+    // Or depend on it more than they do.
+    let theirs =
+        docker(r#"{"r.io/":{"username":"f","password":"g"},"r.io/v1/":{"username":"x","password":"y"}}"#);
+    assert_eq!(refusal(&theirs, &[publish("r.io/team/sub", "u", "p")]), no_host_key("r.io/team/sub"));
     // What was left to chance before does not stop the others.
     let theirs =
         docker(r#"{"q.io/a":{"username":"f","password":"g"},"q.io/bb":{"username":"x","password":"y"}}"#);
@@ -270,7 +286,7 @@ fn files_that_keep_the_agent_from_starting_are_refused() {
 
 #[test]
 fn authentication_data_that_keeps_the_agent_from_starting_is_mended() {
-    let long = docker(&format!("{R_U_P}{}.", " ".repeat(131_072)));
+    let long = docker(&R_U_P.replace(':', &format!(":{}", " ".repeat(131_072))));
     assert_eq!(edit_text(&long, &[publish("r.io", "u", "p")]).text.expose(), docker(R_U_P));
 }
 
@@ -288,6 +304,37 @@ fn entries_of_data_without_a_type_are_neither_dropped_nor_brought_to_life() {
     }
     let edited = edit_text("ECS_ENGINE_AUTH_DATA={\"r.io\":{\"auth\":\"dTpv\"}}\n", &wanted);
     assert_eq!((pulls(&edited, "r.io/a"), edited.notes), ("u:p".to_owned(), vec![Note::NoType]));
+}
+
+#[test]
+fn the_proof_finds_what_an_edit_must_not_do() {
+    let wanted = [publish("r.io", "u", "p"), hold("h.io")];
+    let entry = |key: &str, password: &str| format!(r#""{key}":{{"username":"u","password":"{password}"}}"#);
+    let file = |cluster: &str, entries: &[String]| {
+        File::read(&format!("ECS_CLUSTER={cluster}\n{}", docker(&format!("{{{}}}", entries.join(",")))))
+    };
+    let (h, q) = (entry("h.io", "h"), entry("q.io", "q"));
+    let before = file("prod", &[entry("r.io", "old"), h.clone(), q.clone()]);
+    let owned = Owned::new(&before.map, &wanted);
+    let prove = |after: &File, auth_type| {
+        let (before, owned, given_up, foreign) = (&before, &owned, &[][..], Foreign::Keep);
+        Proof { before, after, owned, auth_type, wanted: &wanted, given_up, foreign }.hold()
+    };
+    let r = || entry("r.io", "p");
+    let right = file("prod", &[r(), h.clone(), q.clone()]);
+    assert_eq!(prove(&right, AuthType::Docker), Ok(()));
+    let wrong = |what| Err(Refusal::NotReadBack(what));
+    assert_eq!(prove(&right, AuthType::Dockercfg), wrong(ReadBack::AuthType(AuthType::Dockercfg)));
+    for (after, what) in [
+        (file("web", &[r(), h.clone(), q.clone()]), ReadBack::OtherVariables),
+        (file("prod", &[entry("r.io", "x"), h.clone(), q.clone()]), ReadBack::Server(server("r.io"))),
+        (file("prod", &[h.clone(), q.clone()]), ReadBack::Server(server("r.io"))),
+        (file("prod", &[r(), q.clone()]), ReadBack::Server(server("h.io"))),
+        (file("prod", &[r(), h.clone()]), ReadBack::Foreign { key: "q.io".into() }),
+        (file("prod", &[r(), h.clone(), entry("q.io", "x")]), ReadBack::Foreign { key: "q.io".into() }),
+    ] {
+        assert_eq!(prove(&after, AuthType::Docker), wrong(what));
+    }
 }
 
 #[test]
