@@ -208,7 +208,8 @@ impl Model {
                 .iter()
                 .map(|(key, member)| {
                     let shape = shape.members.get(key).or(shape.value.as_ref());
-                    (key.clone(), shape.map_or_else(|| member.clone(), |shape| self.redact(shape, member)))
+                    // Nobody knows what a member that the model has not was meant to hold.
+                    (key.clone(), shape.map_or(Value::Null, |shape| self.redact(shape, member)))
                 })
                 .collect::<serde_json::Map<_, _>>()
                 .into(),

@@ -45,8 +45,18 @@ pub(crate) fn handle(
     secrets.sweep(cx);
     authorize(cx, secrets, operation, &input)?;
     match operation {
-        "BatchGetSecretValue" => read::batch(cx, secrets, keys, members(SERVICE, input)?),
-        "GetSecretValue" => read::get(secrets.find(cx, &input)?, keys, members(SERVICE, input)?),
+        "BatchGetSecretValue" => {
+            let answer = read::batch(cx, secrets, keys, members(SERVICE, input)?)?;
+            for value in answer["SecretValues"].as_array().into_iter().flatten() {
+                secrets.touch(cx, value);
+            }
+            Ok(answer)
+        }
+        "GetSecretValue" => {
+            let value = read::get(secrets.find(cx, &input)?, keys, members(SERVICE, input)?)?;
+            secrets.touch(cx, &value);
+            Ok(value)
+        }
         "DescribeSecret" => {
             let SecretId { secret_id } = members(SERVICE, input)?;
             Ok(read::describe(secrets.find_id(cx, &secret_id)?))
@@ -120,6 +130,14 @@ impl Secrets {
 
     fn find_mut(&mut self, cx: &Context<'_>, input: &Value) -> Result<&mut Secret, AwsError> {
         self.find_id_mut(cx, secret_id(input))
+    }
+
+    /// Notes the read of a value that was just answered.
+    fn touch(&mut self, cx: &Context<'_>, value: &Value) {
+        let text = |member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default();
+        if let Some(secret) = self.0.get_mut(text("Name")) {
+            secret.touch(text("VersionId"), cx.now);
+        }
     }
 
     /// What control may ask of a secret: nothing of its value.

@@ -138,6 +138,7 @@ fn listed(secret: &Secret) -> Map<String, Value> {
         versions,
         created,
         last_changed,
+        last_accessed,
         deleted,
         rotation,
         owning_service,
@@ -159,6 +160,7 @@ fn listed(secret: &Secret) -> Map<String, Value> {
     }
     put("CreatedDate", Some(epoch_seconds(*created)));
     put("LastChangedDate", Some(epoch_seconds(*last_changed)));
+    put("LastAccessedDate", last_accessed.map(epoch_seconds));
     put("DeletedDate", deleted.map(|deletion| epoch_seconds(deletion.asked)));
     put("OwningService", owning_service.as_ref().map(|owner| json!(owner)));
     let tags: Vec<_> = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
@@ -232,6 +234,9 @@ pub(super) fn versions(secret: &Secret, request: ListSecretVersionIds) -> Result
             let mut entry = json!({"VersionId": version.id, "CreatedDate": epoch_seconds(version.created)});
             if !version.labels.is_empty() {
                 entry["VersionStages"] = json!(version.labels);
+            }
+            if let Some(day) = version.last_accessed {
+                entry["LastAccessedDate"] = epoch_seconds(day);
             }
             entry
         })

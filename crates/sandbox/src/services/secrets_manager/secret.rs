@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use regcred_core::secret::Secret as Text;
 
 use crate::error::AwsError;
@@ -26,6 +26,8 @@ pub(super) struct Secret {
     pub(super) versions: Vec<Version>,
     pub(super) created: DateTime<Utc>,
     pub(super) last_changed: DateTime<Utc>,
+    /// The day of the last read of a value.
+    pub(super) last_accessed: Option<DateTime<Utc>>,
     /// When it was scheduled for deletion, and when it goes.
     pub(super) deleted: Option<Deletion>,
     pub(super) rotation: Rotation,
@@ -50,6 +52,8 @@ pub(super) struct Version {
     pub(super) content: Content,
     pub(super) labels: BTreeSet<String>,
     pub(super) created: DateTime<Utc>,
+    /// The day of the last read of its value.
+    pub(super) last_accessed: Option<DateTime<Utc>>,
 }
 
 /// What a version holds; `Binary` as the base64 text that the wire carries.
@@ -91,6 +95,15 @@ impl Secret {
         self.versions.iter().find(|version| version.labels.contains(label))
     }
 
+    /// Notes that a version's value was read: to the day, as Secrets Manager does.
+    pub(super) fn touch(&mut self, version_id: &str, now: DateTime<Utc>) {
+        let day = Some(now.date_naive().and_time(NaiveTime::MIN).and_utc());
+        self.last_accessed = day;
+        if let Some(version) = self.versions.iter_mut().find(|version| version.id == version_id) {
+            version.last_accessed = day;
+        }
+    }
+
     /// Refuses what a secret that is scheduled for deletion refuses.
     pub(super) fn alive(&self) -> Result<(), AwsError> {
         match self.deleted {
@@ -124,7 +137,13 @@ impl Secret {
         self.make_room(now)?;
         // The first version of a secret is current whatever was asked for.
         let is_first = self.labelled(CURRENT).is_none();
-        self.versions.push(Version { id: token.to_owned(), content, labels: BTreeSet::new(), created: now });
+        self.versions.push(Version {
+            id: token.to_owned(),
+            content,
+            labels: BTreeSet::new(),
+            created: now,
+            last_accessed: None,
+        });
         for label in labels {
             self.attach(label, token)?;
         }

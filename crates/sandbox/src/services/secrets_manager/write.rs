@@ -63,6 +63,7 @@ pub(super) fn create(
         versions: Vec::new(),
         created: cx.now,
         last_changed: cx.now,
+        last_accessed: None,
         deleted: None,
         rotation: Rotation::Off,
         owning_service: None,
