@@ -18,7 +18,7 @@ use regcred_core::rollout::{
     self, CommandId, Ending, Event, HostOutcome, Instance, Policy, Refusal, Sample, Seen, Step,
 };
 
-use crate::aws::{AwsError, AwsErrorKind, Clients, Recording, SendOutcome, SentCommand};
+use crate::aws::{self, AwsError, AwsErrorKind, Clients, Recording, SendOutcome, SentCommand};
 use crate::config::{ClusterPattern, Fleet};
 use crate::progress::{Progress, ProgressSink};
 
@@ -28,6 +28,8 @@ pub(crate) struct FleetObservation {
     pub hosts: Vec<Host>,
     /// Registered container instances, of the clusters that have a host to be restarted.
     pub registered: BTreeMap<ClusterName, usize>,
+    /// Why a cluster or a host could not be looked at. It spoils no other.
+    pub unseen: Vec<Failure>,
 }
 
 /// Which hosts to look at.
@@ -76,41 +78,31 @@ pub(crate) async fn observe(
     };
     let what = || format!("cannot see the hosts of fleet `{name}`");
     let mut hosts = Vec::new();
+    let mut unseen = Vec::new();
     for cluster in clusters {
-        let arns = clients.ecs.list(cluster.as_str(), filter.as_deref()).await;
-        let arns = arns.map_err(|error| {
-            missing_cluster(&error, cluster, name).unwrap_or_else(|| error.failure(what()))
-        })?;
-        if arns.is_empty() {
-            continue;
-        }
-        let instances = clients.ecs.describe(cluster.as_str(), &arns).await;
-        for instance in instances.map_err(|error| error.failure(what()))? {
-            let attributes =
-                instance.attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
-            let id = HostId::parse(&instance.id).map_err(|error| {
-                Failure::new(
-                    FailureKind::Invalid,
-                    what(),
-                    format!("container instance {} of cluster `{cluster}`: {error}", instance.arn),
-                    "deregister it, or report this as a bug",
-                )
-            })?;
-            hosts.push(Host {
-                id,
-                cluster: cluster.clone(),
-                arn: ContainerInstanceArn::new(instance.arn),
-                attributes: Attributes::read(attributes),
-                status: InstanceStatus::read(&instance.status),
-                agent_connected: instance.agent_connected,
-                ping: Ping::Online,
-            });
+        match instances(clients, cluster, filter.as_deref()).await {
+            Ok(instances) => {
+                for instance in instances {
+                    match host(cluster, instance) {
+                        Ok(host) => hosts.push(host),
+                        Err(why) => unseen.push(Failure::new(
+                            FailureKind::Invalid,
+                            what(),
+                            why,
+                            "deregister it, or report this as a bug",
+                        )),
+                    }
+                }
+            }
+            Err(error) => {
+                unseen.push(missing_cluster(&error, cluster, name).unwrap_or_else(|| error.failure(what())));
+            }
         }
     }
     let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
     let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
     if candidates.is_empty() {
-        return Ok(FleetObservation { hosts, registered: BTreeMap::new() });
+        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen });
     }
     let ids: Vec<String> = candidates.iter().map(|host| host.id.to_string()).collect();
     let pings = clients.ssm.pings(&ids).await.map_err(|error| error.failure(what()))?;
@@ -122,7 +114,34 @@ pub(crate) async fn observe(
     let touched: Vec<String> = touched.into_iter().collect();
     let sizes = clients.ecs.cluster_sizes(&touched).await.map_err(|error| error.failure(what()))?;
     let registered = sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect();
-    Ok(FleetObservation { hosts, registered })
+    Ok(FleetObservation { hosts, registered, unseen })
+}
+
+async fn instances(
+    clients: &Clients,
+    cluster: &ClusterName,
+    filter: Option<&str>,
+) -> Result<Vec<aws::Instance>, AwsError> {
+    let arns = clients.ecs.list(cluster.as_str(), filter).await?;
+    if arns.is_empty() { Ok(Vec::new()) } else { clients.ecs.describe(cluster.as_str(), &arns).await }
+}
+
+/// A container instance as core sees it; SSM is not asked yet. `Err` says why it is none that SSM could know.
+fn host(cluster: &ClusterName, instance: aws::Instance) -> Result<Host, String> {
+    let aws::Instance { arn, id, status, agent_connected, attributes } = instance;
+    let id = HostId::parse(&id)
+        .map_err(|error| format!("container instance {arn} of cluster `{cluster}`: {error}"))?;
+    Ok(Host {
+        id,
+        cluster: cluster.clone(),
+        arn: ContainerInstanceArn::new(arn),
+        attributes: Attributes::read(
+            attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref())),
+        ),
+        status: InstanceStatus::read(&status),
+        agent_connected,
+        ping: Ping::Online,
+    })
 }
 
 fn missing_cluster(error: &AwsError, cluster: &ClusterName, name: &FleetName) -> Option<Failure> {

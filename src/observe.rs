@@ -116,7 +116,8 @@ async fn look_at_objects(context: &Context<'_>) -> Vec<SeenObject> {
     let Context { config, locations, scope } = context;
     let looks = config.ecs_configs.iter().filter(|(name, _)| scope.has_ecs_config(name)).map(
         |(name, settings)| async move {
-            let EcsConfig { location, bucket, key, format, registries, kms_key, host_endpoint: _, prune } = settings;
+            let EcsConfig { location, bucket, key, format, registries, kms_key, host_endpoint: _, prune } =
+                settings;
             let spec = ObjectSpec {
                 name: name.clone(),
                 location: location.clone(),

@@ -130,10 +130,10 @@ async fn see_all(context: &Context<'_>, name: &FleetName, fleet: &Fleet, revisio
     };
     match observation.await {
         Err(failure) => FleetSight::Failed { failure },
-        Ok(FleetObservation { hosts, registered }) => {
+        Ok(FleetObservation { hosts, registered, unseen }) => {
             let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
             let seen = Seen::new(&policy(fleet, FailedHosts::LeaveAlone), desired, hosts, registered);
-            FleetSight::Seen { revision: revision.clone(), hosts: seen.report() }
+            FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), unseen }
         }
     }
 }
@@ -270,18 +270,18 @@ async fn plan_fleet(
     failed: FailedHosts,
     meant: &mut Meant,
 ) -> FleetAction {
-    let FleetObservation { hosts, registered } = match see_fleet(context, name, fleet, revision, meant).await
-    {
-        Ok(observation) => observation,
-        Err(failure) => return FleetAction::Blocked { failure },
-    };
+    let FleetObservation { hosts, registered, unseen } =
+        match see_fleet(context, name, fleet, revision, meant).await {
+            Ok(observation) => observation,
+            Err(failure) => return FleetAction::Blocked { failure },
+        };
     let policy = policy(fleet, failed);
     let sizes = registered.iter().map(|(cluster, size)| (cluster.clone(), *size)).collect();
     // No host loads anything by a plan, so the version's name does not matter.
     let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
     let seen = Seen::new(&policy, desired, hosts, registered);
     let hosts = without_current(seen.report());
-    if hosts.is_empty() {
+    if hosts.is_empty() && unseen.is_empty() {
         return FleetAction::Current { revision: revision.clone() };
     }
     let forecast = forecast(&policy, &seen);
@@ -290,6 +290,7 @@ async fn plan_fleet(
         registered: sizes,
         estimate: Estimate::of_rollout(&policy, &forecast, &hosts),
         hosts,
+        unseen,
         forecast,
         max_unavailable: policy.max_unavailable,
         max_errors: policy.max_errors,
@@ -308,12 +309,12 @@ async fn roll_out(
     let Some(revision) = object.revision.clone() else {
         return FleetOutcome::Held { why: Hold::ObjectFailed };
     };
-    let FleetObservation { hosts, registered } = match see_fleet(context, name, fleet, &revision, meant).await
-    {
-        Ok(observation) => observation,
-        Err(failure) => return FleetOutcome::Failed { failure },
-    };
-    if hosts.is_empty() {
+    let FleetObservation { hosts, registered, unseen } =
+        match see_fleet(context, name, fleet, &revision, meant).await {
+            Ok(observation) => observation,
+            Err(failure) => return FleetOutcome::Failed { failure },
+        };
+    if hosts.is_empty() && unseen.is_empty() {
         return FleetOutcome::Current { revision };
     }
     let Some(version) = &object.object_version else {
@@ -338,7 +339,7 @@ async fn roll_out(
     };
     let Driven { ending, failures } = driver.run(&mut seen).await;
     progress.tell(Progress::RolloutEnded { fleet: name.clone() });
-    FleetOutcome::RolledOut { revision, ending, hosts: without_current(seen.report()), failures }
+    FleetOutcome::RolledOut { revision, ending, hosts: without_current(seen.report()), unseen, failures }
 }
 
 /// The parameters of the document in deploy/ssm. No secret, and nothing derived from one.

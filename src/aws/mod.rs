@@ -23,7 +23,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use regcred_core::names::LocationName;
 
-pub(crate) use ecs::{Ecs, Recording};
+pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
 pub(crate) use s3::{ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};

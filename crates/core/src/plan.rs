@@ -242,6 +242,9 @@ pub enum FleetAction {
         /// Registered container instances, of the clusters with a host to be restarted.
         registered: Vec<(ClusterName, usize)>,
         hosts: Vec<HostReport>,
+        /// Clusters or hosts that could not be looked at.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unseen: Vec<Failure>,
         forecast: Forecast,
         max_unavailable: MaxUnavailable,
         max_errors: u32,
@@ -328,9 +331,10 @@ impl Plan {
             }
         });
         let held = self.objects.iter().flat_map(|step| &step.held).filter_map(|entry| entry.failure.as_ref());
-        let fleets = self.fleets.iter().filter_map(|step| match &step.action {
-            FleetAction::Blocked { failure } => Some(failure),
-            FleetAction::Rollout { .. } | FleetAction::Current { .. } | FleetAction::Held { .. } => None,
+        let fleets = self.fleets.iter().flat_map(|step| match &step.action {
+            FleetAction::Blocked { failure } => std::slice::from_ref(failure),
+            FleetAction::Rollout { unseen, .. } => unseen,
+            FleetAction::Current { .. } | FleetAction::Held { .. } => &[],
         });
         registries.chain(secrets).chain(objects).chain(held).chain(fleets).collect()
     }

@@ -118,6 +118,9 @@ pub enum FleetOutcome {
         #[serde(flatten)]
         ending: Ending,
         hosts: Vec<HostReport>,
+        /// Clusters or hosts that could not be looked at.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unseen: Vec<Failure>,
         /// Calls that failed on the way.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         failures: Vec<Failure>,
@@ -210,7 +213,7 @@ impl Report {
         let counts = HostCounts::of(fleets.iter().flat_map(FleetReport::hosts));
         let places = secrets.iter().filter(|each| !each.outcome.is_right()).count()
             + objects.iter().filter(|each| !each.is_right()).count()
-            + fleets.iter().filter(|each| !each.was_seen()).count();
+            + fleets.iter().map(FleetReport::unseen).sum::<usize>();
         let (old, unknown) = (counts.old(), counts.unknown());
         let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
         let unread = registries.iter().any(RegistryPlan::is_unreadable);
@@ -256,10 +259,12 @@ impl FleetReport {
         }
     }
 
-    fn was_seen(&self) -> bool {
-        match self.outcome {
-            FleetOutcome::RolledOut { .. } | FleetOutcome::Current { .. } => true,
-            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => false,
+    /// How much of it could not be looked at.
+    fn unseen(&self) -> usize {
+        match &self.outcome {
+            FleetOutcome::Current { .. } => 0,
+            FleetOutcome::RolledOut { unseen, .. } => unseen.len(),
+            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => 1,
         }
     }
 
@@ -267,8 +272,9 @@ impl FleetReport {
         match &self.outcome {
             FleetOutcome::Current { .. } => Verdict::Converged,
             FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => Verdict::Partial,
-            FleetOutcome::RolledOut { ending, .. } => match ending {
-                Ending::Converged => Verdict::Converged,
+            FleetOutcome::RolledOut { ending, unseen, .. } => match ending {
+                Ending::Converged if unseen.is_empty() => Verdict::Converged,
+                Ending::Converged => Verdict::Partial,
                 Ending::PartlyReached | Ending::Superseded => Verdict::Partial,
                 Ending::Halted { .. } => Verdict::Halted,
             },
@@ -303,6 +309,9 @@ pub enum FleetSight {
     Seen {
         revision: Revision,
         hosts: Vec<HostReport>,
+        /// Clusters or hosts that could not be looked at.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unseen: Vec<Failure>,
     },
     /// There is no readable ecs.config that its hosts could be held against.
     NoObject,
@@ -330,12 +339,21 @@ impl Status {
     ) -> Self {
         let stores = Plan::new(registries, secrets, objects, Vec::new());
         let stale = stores.stale_places();
-        let unseen = fleets.iter().filter(|each| !matches!(each.sight, FleetSight::Seen { .. })).count();
+        let unseen = |fleet: &FleetStatus| match &fleet.sight {
+            FleetSight::Seen { unseen, .. } => unseen.len(),
+            FleetSight::NoObject | FleetSight::Failed { .. } => 1,
+        };
+        let has_failed = |fleet: &FleetStatus| match &fleet.sight {
+            FleetSight::Seen { unseen, .. } => !unseen.is_empty(),
+            FleetSight::NoObject => false,
+            FleetSight::Failed { .. } => true,
+        };
+        let fleets_failed = fleets.iter().any(has_failed);
+        let unseen: usize = fleets.iter().map(unseen).sum();
         let counts = HostCounts::of(fleets.iter().flat_map(FleetStatus::hosts));
         let (old, unknown, places) = (counts.old(), counts.unknown(), stale + unseen);
         let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
         let hosts = if old + unknown == 0 { Verdict::Converged } else { Verdict::Drift };
-        let fleets_failed = fleets.iter().any(|each| matches!(each.sight, FleetSight::Failed { .. }));
         let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
         let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
         let verdict = stores.verdict().worse(hosts).worse(failed).worse(drift);

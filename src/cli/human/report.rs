@@ -126,7 +126,7 @@ fn fleet(page: &mut Page, report: &FleetReport) {
             page.line(format!("fleet {fleet}: no host was touched, because {}", words::hold(*why)));
         }
         FleetOutcome::Failed { failure } => page.line(three_lines(failure)),
-        FleetOutcome::RolledOut { revision, ending, hosts: reports, failures } => {
+        FleetOutcome::RolledOut { revision, ending, hosts: reports, unseen, failures } => {
             let said = match ending {
                 Ending::Converged => "every host that can be reached holds it".to_owned(),
                 Ending::PartlyReached => "not every host holds it".to_owned(),
@@ -134,7 +134,7 @@ fn fleet(page: &mut Page, report: &FleetReport) {
                 Ending::Superseded => "a newer object appeared meanwhile; the next pass decides".to_owned(),
             };
             page.line(format!("fleet {fleet}: revision {}; {said}", revision.short()));
-            for failure in failures {
+            for failure in unseen.iter().chain(failures) {
                 page.line(three_lines(failure));
             }
             hosts::not_updated(page, fleet, reports);

@@ -24,7 +24,12 @@ pub(crate) fn status(status: &Status) -> String {
     table(&mut page, fleets);
     for fleet in fleets {
         match &fleet.sight {
-            FleetSight::Seen { hosts: seen, .. } => hosts::not_updated(&mut page, &fleet.fleet, seen),
+            FleetSight::Seen { hosts: seen, unseen, .. } => {
+                for failure in unseen {
+                    page.line(three_lines(failure));
+                }
+                hosts::not_updated(&mut page, &fleet.fleet, seen);
+            }
             FleetSight::NoObject => {
                 page.line(format!("fleet {}: there is no ecs.config that its hosts could hold", fleet.fleet));
             }
