@@ -16,7 +16,7 @@ use crate::agent::env_file::ENGINE_AUTH_DATA;
 use crate::agent::{AuthMap, AuthType, EffectiveAuth};
 use crate::credential::Credential;
 use crate::formats::ascii_json::{MOST_PER_BYTE, push_compact, push_string};
-use crate::formats::image::{image_below, repository};
+use crate::formats::image::image_below;
 use crate::secret::Secret;
 use crate::server::Server;
 
@@ -100,7 +100,7 @@ pub(super) fn is_same_key(one: &Server, other: &Server) -> bool {
 
 /// Whether a pull of an image of this server surely uses this credential.
 pub(super) fn gives(map: &AuthMap, server: &Server, credential: &Credential) -> bool {
-    image_below(&repository(server), map)
+    image_below(&server.to_string(), map)
         .is_none_or(|image| map.lookup(&image).certain().is_some_and(|auth| auth.is_login(credential)))
 }
 

@@ -3,7 +3,7 @@
 use crate::agent::auth::{host_of, strip_scheme};
 use crate::agent::{AuthMap, Entry, PullAuth};
 use crate::formats::ecs_config::Wanted;
-use crate::formats::image::{image_below, repository};
+use crate::formats::image::image_below;
 use crate::server::{DOCKER_HUB_HOSTS, Server};
 
 /// The entries of a published map, each with the registry that owns it, if a listed one does.
@@ -77,7 +77,7 @@ impl<'a> Owned<'a> {
 
     /// What the agent uses of a registry's own entries for an image of it.
     pub(super) fn held(&self, index: usize, server: &Server) -> Held<'a> {
-        let Some(image) = image_below(&repository(server), self.map) else {
+        let Some(image) = image_below(&server.to_string(), self.map) else {
             return Held::Nothing;
         };
         let answer = self.map.lookup(&image);

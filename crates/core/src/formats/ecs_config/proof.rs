@@ -7,7 +7,7 @@ use super::{Desired, Foreign, ReadBack, Refusal, Wanted};
 use crate::agent::auth::host_of;
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE};
 use crate::agent::{AuthSetting, AuthType, Entry, PullAuth};
-use crate::formats::image::{image_below, repository};
+use crate::formats::image::image_below;
 use crate::server::Server;
 
 /// The file before and after an edit, and what was wanted of it.
@@ -51,7 +51,7 @@ impl Proof<'_> {
 
     /// An image of the server surely gets its credential.
     fn hold_for_server(&self, index: usize, Wanted { server, desired }: &Wanted) -> Result<(), Refusal> {
-        let Some(image) = image_below(&repository(server), &self.after.map) else {
+        let Some(image) = image_below(&server.to_string(), &self.after.map) else {
             return Ok(());
         };
         let answer = self.after.map.lookup(&image);
