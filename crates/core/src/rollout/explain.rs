@@ -41,7 +41,7 @@ impl HostOutcome {
             Self::Refused { reason, detail } => {
                 (reported(reason.as_ref(), detail.as_deref()), UNTOUCHED, remedy(reason.as_ref(), NEXT_PASS))
             }
-            Self::Failed { why } => (why.to_string(), "its agent may be down", why.remedy()),
+            Self::Failed { why } => (why.to_string(), why.now(), why.remedy()),
             Self::Unsupported { why } => (why.to_string(), UNTOUCHED, why.remedy()),
             Self::Unreachable { why } => (why.to_string(), UNTOUCHED, why.remedy()),
             Self::FailedBefore { detail } => (
@@ -111,6 +111,17 @@ impl fmt::Display for HostFailure {
 }
 
 impl HostFailure {
+    fn now(&self) -> &'static str {
+        match self {
+            Self::Reported { reason: Some(reason), .. } if reason.precedes_a_restart() => {
+                "its agent was not restarted"
+            }
+            Self::Reported { .. } | Self::NoReport { .. } | Self::UnknownStatus { .. } => {
+                "its agent may be down"
+            }
+        }
+    }
+
     fn remedy(&self) -> &'static str {
         match self {
             Self::Reported { reason, .. } => {

@@ -83,6 +83,35 @@ impl Reason {
         }
     }
 
+    /// Whether the script ends with it before it restarts anything.
+    pub fn precedes_a_restart(&self) -> bool {
+        match self {
+            Self::ClusterMismatch
+            | Self::NoDatadir
+            | Self::Symlink
+            | Self::NoConfig
+            | Self::ConfigInvalid
+            | Self::NoAgent
+            | Self::FetchDenied
+            | Self::FetchNotFound
+            | Self::FetchFailed
+            | Self::NoFetchTool
+            | Self::NoCredentials
+            | Self::ObjectInvalid
+            | Self::UnsupportedPlatform
+            | Self::BadParameter => true,
+            // The old file may have been on its way back.
+            Self::WriteFailed
+            | Self::UnitDead
+            | Self::EnvDiffers
+            | Self::AuthWarning
+            | Self::NoIntrospection
+            | Self::ArnChanged
+            | Self::RestoreFailed
+            | Self::Other(_) => false,
+        }
+    }
+
     /// What a person can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
         Some(match self {

@@ -156,6 +156,7 @@ impl Oracle<'_> {
             book.out = true;
             assert!(book.sent == 0, "{host} is sent to again");
             assert!(book.named <= 2, "{host} is named by a third command");
+            assert!(book.named == 1 || hosts.len() == 1, "{host}, once refused, is in company again");
         }
         self.assert_blast();
         let answer = self.turn(&self.world.sends).clone();

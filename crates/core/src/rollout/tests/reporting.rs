@@ -150,6 +150,7 @@ fn the_scripts_own_words_follow_the_reason() {
     let outcome =
         HostOutcome::Failed { why: HostFailure::Reported { reason: Some(Reason::FetchDenied), detail } };
     let explained = outcome.explain().unwrap();
+    assert_eq!(explained.now, "its agent was not restarted");
     assert_eq!(explained.why, "its role may not read the object (403 for key prod/ecs.config)");
     assert_eq!(
         explained.remedy,

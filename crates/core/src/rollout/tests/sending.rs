@@ -275,6 +275,19 @@ fn a_send_refused_for_one_of_its_hosts_is_repeated_one_by_one_to_find_it() {
 }
 
 #[test]
+fn a_host_that_was_refused_in_company_is_not_sent_to_in_company_again() {
+    let hosts = [host_of("batch", 0), host_of("batch", 1), host_of("batch", 2), host_of("web", 3)];
+    let mut rollout = Rollout::with(|policy| policy.max_unavailable = MaxUnavailable::Count(1), hosts);
+    rollout.prove();
+    let hosts = rollout.to_send();
+    assert_eq!(hosts, ids([1, 3]));
+    rollout.tell(Event::SendRefused { hosts, refusal: Refusal::InvalidInstance });
+    let sent: Vec<_> = (0..3).map(|_| rollout.prove()).collect();
+    assert_eq!(sent, [ids([1]), ids([2]), ids([3])]);
+    assert_eq!(rollout.ending(), Ending::Converged);
+}
+
+#[test]
 fn of_two_registrations_of_one_instance_the_connected_one_is_sent_to() {
     let old = Host { agent_connected: false, arn: ContainerInstanceArn::new("arn:0"), ..host(1) };
     for hosts in [[old.clone(), host(1)], [host(1), old]] {
