@@ -103,6 +103,7 @@ install_tools() {
   want dash dash 'run the host script as Debian does'
   want busybox busybox 'run the host script under the smallest of shells'
   want gawk gawk 'run the host script with the awk of Amazon Linux'
+  want mawk mawk 'run the host script with the awk of Ubuntu'
   want flock util-linux 'run the host script, which takes its lock with it'
   want curl curl 'run the host script where the aws command is missing'
   if command -v curl >/dev/null && ! curl_is_new_enough; then
