@@ -274,8 +274,7 @@ impl FleetReport {
             FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => Verdict::Partial,
             FleetOutcome::RolledOut { ending, unseen, .. } => match ending {
                 Ending::Converged if unseen.is_empty() => Verdict::Converged,
-                Ending::Converged => Verdict::Partial,
-                Ending::PartlyReached | Ending::Superseded => Verdict::Partial,
+                Ending::Converged | Ending::PartlyReached | Ending::Superseded => Verdict::Partial,
                 Ending::Halted { .. } => Verdict::Halted,
             },
         }
