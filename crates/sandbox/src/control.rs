@@ -12,7 +12,7 @@
 //! | `POST hosts/ID/stop` | | stops the agent's unit |
 //! | `POST hosts/ID/start` | | starts it, as a boot does |
 //! | `POST hosts/ID/break` | | the script fails on it from now on |
-//! | `POST hosts/ID/behaviour` | [`Behaviour`](crate::hosts::Behaviour) | behaves so from now on |
+//! | `POST hosts/ID/behaviour` | [`Behaviour`] | behaves so from now on |
 //! | `POST hosts/ID/status` | [`StatusChange`] | the container instance's status in ECS |
 //! | `GET hosts/ID/config` | | the text of its `/etc/ecs/ecs.config` |
 //! | `PUT hosts/ID/config` | text | another `/etc/ecs/ecs.config`, put there by hand; restarts nothing |

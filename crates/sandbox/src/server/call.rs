@@ -187,12 +187,13 @@ impl Shared {
     }
 
     fn strike(&self, target: &Target, caller: Option<&Caller>) -> Struck {
-        let effects = lock(&self.faults).strike(Subject {
+        let subject = Subject {
             service: target.service,
             operation: &target.operation,
             account: caller.map(|caller| caller.account.as_str()),
             origin: self.origin(caller),
-        });
+        };
+        let effects = lock(&self.faults).strike(subject);
         Struck::by(effects, caller, target)
     }
 

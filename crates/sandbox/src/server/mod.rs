@@ -8,9 +8,12 @@ mod host_view;
 mod json;
 mod silence;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -19,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::call_log::CallLog;
 use crate::clock::Clock;
@@ -36,10 +39,14 @@ use silence::{Dropped, Held};
 /// A running sandbox. It ends when it is stopped or dropped.
 pub struct Sandbox {
     address: SocketAddr,
-    #[expect(dead_code, reason = "what a sandbox is asked in process comes with its control surface")]
-    shared: Arc<Shared>,
-    /// Its own, so that a sandbox can be started from a plain test as well as from async code.
-    runtime: Option<Runtime>,
+    server: Option<Server>,
+}
+
+/// The thread that serves, with a runtime of its own: so that a sandbox can be started from a plain test as well as from
+/// async code, and is gone as a whole, hosts' folders and all, when the thread has ended.
+struct Server {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 /// What all connections share. Each lock is held for one step of one call, and never two of them where a host may be asked.
@@ -76,8 +83,18 @@ impl Sandbox {
             let _inside = runtime.enter();
             TcpListener::from_std(listener)?
         };
-        runtime.spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { address, shared, runtime: Some(runtime) })
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    never = accept(listener, shared) => match never {},
+                    // Told to, or the sandbox is dropped.
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = thread::Builder::new().name("regcred-sandbox".into()).spawn(serve)?;
+        Ok(Self { address, server: Some(Server { stop, thread }) })
     }
 
     /// What `AWS_ENDPOINT_URL` is to be set to.
@@ -85,22 +102,18 @@ impl Sandbox {
         format!("http://{}", self.address)
     }
 
-    /// Ends it: connections are cut, scripts that run are killed.
-    pub fn stop(mut self) {
-        self.shut_down();
-    }
-
-    fn shut_down(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Without waiting, so that it may be done from async code too.
-            runtime.shutdown_background();
-        }
+    /// Ends it: connections are cut, scripts that run are killed, hosts' folders are removed. Takes milliseconds.
+    pub fn stop(self) {
+        drop(self);
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.shut_down();
+        let Some(Server { stop, thread }) = self.server.take() else { return };
+        // Both fail only where the thread has ended by a panic, which was said when it happened.
+        let _ = stop.send(());
+        let _ = thread.join();
     }
 }
 
@@ -161,14 +174,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 tokio::spawn(connection(stream, Arc::clone(&shared)));
             }
-            // Out of file descriptors, or the peer was gone already: the next one may be had.
-            Err(_) => tokio::task::yield_now().await,
+            // The peer was gone already, or we are out of file descriptors, which a moment may give back.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }

@@ -6,9 +6,11 @@
 #![expect(clippy::needless_pass_by_value, reason = "a call reads best with its body in place")]
 
 mod callers;
+mod commands;
 mod control;
 mod ecs;
 mod faults;
+mod hosts;
 mod requests;
 mod s3;
 mod secrets_manager;

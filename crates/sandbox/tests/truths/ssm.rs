@@ -1,96 +1,13 @@
 //! SSM Run Command.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use regcred_sandbox::hosts::{Behaviour, DOCUMENT, DOCUMENT_NAME, HostSpec, Platform};
-use regcred_sandbox::{BucketSeed, DocumentSeed, Leeway, Options, Pages};
+use regcred_sandbox::hosts::{Behaviour, DOCUMENT, HostSpec, Platform};
+use regcred_sandbox::{Effect, Fault, Leeway, Match, Pages, Service};
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, REGION, World, bucket, host_id, refused};
-
-const ECS_CONFIG: &str =
-    "ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={\"ghcr.io\":{\"auth\":\"dTpw\"}}\n";
-
-fn options(hosts: Vec<HostSpec>) -> Options {
-    let document = DocumentSeed {
-        name: DOCUMENT_NAME.into(),
-        account: ACCOUNT.into(),
-        region: REGION.into(),
-        content: DOCUMENT.into(),
-    };
-    let buckets: Vec<BucketSeed> = vec![bucket("acme")];
-    Options { hosts, buckets, documents: vec![document], ..Options::default() }
-}
-
-fn fleet(test: &str, hosts: Vec<HostSpec>) -> World {
-    let world = World::start(test, options(hosts));
-    assert_eq!(world.admin.put("/acme/prod/ecs.config", &[], ECS_CONFIG).status, 200);
-    world
-}
-
-fn ordinary(number: usize) -> HostSpec {
-    HostSpec::new(host_id(number), "web")
-}
-
-fn behaving(number: usize, behaviour: Behaviour) -> HostSpec {
-    HostSpec { behaviour, ..ordinary(number) }
-}
-
-fn request(ids: &[String]) -> Value {
-    json!({
-        "DocumentName": DOCUMENT_NAME,
-        "InstanceIds": ids,
-        "Parameters": {"Bucket": ["acme"], "Key": ["prod/ecs.config"], "Region": [REGION]},
-    })
-}
-
-fn with(mut body: Value, member: &str, value: impl Into<Value>) -> Value {
-    body[member] = value.into();
-    body
-}
-
-fn send(world: &World, body: Value) -> String {
-    let answer = world.admin.ssm("SendCommand", body).ok();
-    answer["Command"]["CommandId"].as_str().unwrap().to_owned()
-}
-
-fn invocations(world: &World, command: &str) -> Vec<Value> {
-    let body = json!({"CommandId": command, "Details": true});
-    let answer = world.admin.ssm("ListCommandInvocations", body).ok();
-    answer["CommandInvocations"].as_array().unwrap().clone()
-}
-
-/// Waits until every invocation of a command has left the states in between.
-fn ended(world: &World, command: &str) -> Vec<(String, String)> {
-    let begun = Instant::now();
-    loop {
-        let words: Vec<(String, String)> = invocations(world, command)
-            .iter()
-            .map(|each| {
-                let text = |member: &str| each[member].as_str().unwrap().to_owned();
-                (text("InstanceId"), text("StatusDetails"))
-            })
-            .collect();
-        if words
-            .iter()
-            .all(|(_, details)| !["Pending", "InProgress", "Cancelling"].contains(&details.as_str()))
-        {
-            return words;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{words:?}");
-        pause();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a plain test waits for another thread's work")]
-fn pause() {
-    sleep(Duration::from_millis(20));
-}
-
-fn command(world: &World, id: &str) -> Value {
-    world.admin.ssm("ListCommands", json!({"CommandId": id})).ok()["Commands"][0].clone()
-}
+use crate::commands::{behaving, command, ended, fleet, invocations, ordinary, pause, request, send, with};
+use crate::world::{REGION, World, host_id, refused};
 
 /// moto says Success at once, and runs nothing.
 #[test]
@@ -347,4 +264,24 @@ fn documents_are_made_described_and_versioned() {
     assert_eq!(described["Document"]["Description"], "another one");
     let broken = json!({"Name": "broken", "Content": "{}", "DocumentType": "Command"});
     assert_eq!(world.admin.ssm("CreateDocument", broken).refusal(), refused("InvalidDocumentContent"));
+}
+
+/// What was sent is listed a moment later only, and a client must not take its absence for "not sent".
+#[test]
+fn a_command_may_be_listed_late() {
+    let world = fleet("ssm-late", vec![ordinary(1)]);
+    let calls = Match {
+        service: Some(Service::Ssm),
+        operation: Some("SendCommand".into()),
+        times: Some(1),
+        ..Match::default()
+    };
+    world.control.set_faults(&[Fault { calls, effect: Effect::LateVisibilityMs(60_000) }]).unwrap();
+    let id = send(&world, request(&[host_id(1)]));
+    assert_eq!(invocations(&world, &id), [Value::Null; 0]);
+    assert_eq!(world.admin.ssm("ListCommands", json!({"CommandId": id})).ok()["Commands"], json!([]));
+    let one = world.admin.ssm("GetCommandInvocation", json!({"CommandId": id, "InstanceId": host_id(1)}));
+    assert_eq!(one.refusal(), refused("InvocationDoesNotExist"));
+    world.control.advance(Duration::from_mins(1)).unwrap();
+    assert_eq!(ended(&world, &id), [(host_id(1), "Success".into())]);
 }
