@@ -298,3 +298,38 @@ pub(crate) fn action(service: Service, operation: &str) -> String {
     };
     format!("{}:{name}", service.signing_name())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn a_session_is_known_with_its_token_and_until_it_expires() {
+        let mut identity = Identity::new("111111111111".into(), Vec::new(), Vec::new());
+        let now = DateTime::UNIX_EPOCH;
+        let keys = identity.mint("222222222222", "hosts", now);
+        let token = Some(keys.token.expose());
+        let recognise = |token, now| {
+            identity.recognise(&keys.access_key_id, token, "eu-west-1", now).map(|(_, caller)| caller)
+        };
+        assert_eq!(recognise(token, now).map(|caller| caller.account), Ok("222222222222".into()));
+        assert_eq!(recognise(None, now).map(|_| ()), Err(Refusal::WrongToken));
+        assert_eq!(recognise(Some("other"), now).map(|_| ()), Err(Refusal::WrongToken));
+        assert!(recognise(token, now + 5 * HOUR).is_ok());
+        assert_eq!(recognise(token, now + 6 * HOUR).map(|_| ()), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn an_accounts_id_is_its_access_key_and_test_is_the_default_ones() {
+        let identity = Identity::new("111111111111".into(), Vec::new(), Vec::new());
+        let account = |key: &str| {
+            let known = identity.recognise(key, None, "eu-west-1", DateTime::UNIX_EPOCH);
+            known.map(|(_, caller)| caller.account)
+        };
+        assert_eq!(account("333333333333"), Ok("333333333333".into()));
+        assert_eq!(account("test"), Ok("111111111111".into()));
+        assert_eq!(account("33333333333"), Err(Refusal::UnknownKey));
+    }
+}

@@ -1,12 +1,16 @@
 //! Hosts of a sandbox: what they may do there, and what is left of them.
 
+use std::path::Path;
+
 use regcred_sandbox::client::Client;
 use regcred_sandbox::hosts::{HostSpec, Life};
-use regcred_sandbox::{Options, Sandbox, Statement};
+use regcred_sandbox::{DocumentSeed, Options, Sandbox, Statement};
 use serde_json::{Value, json};
 
-use crate::commands::{ECS_CONFIG, ended, fleet, invocations, options, ordinary, request, send, with};
-use crate::world::{REGION, World, host_id};
+use crate::commands::{
+    ECS_CONFIG, command, ended, fleet, invocations, options, ordinary, pause, request, send, with,
+};
+use crate::world::{ACCOUNT, REGION, World, host_id};
 
 fn in_a_shell(number: usize) -> HostSpec {
     HostSpec { life: Life::Shell, ..ordinary(number) }
@@ -72,6 +76,76 @@ fn a_host_cannot_read_what_its_role_may_not() {
         assert!(reads(&world).iter().all(|(_, status)| *status == 403), "{test}");
         assert_eq!(world.control.host(&host_id(1)).unwrap().restarts, 0, "{test}");
     }
+}
+
+/// A document whose script waits for a file to be there.
+fn waiting(timeout_seconds: u32) -> DocumentSeed {
+    let content = json!({
+        "schemaVersion": "2.2",
+        "parameters": {"Gate": {"type": "String", "allowedPattern": "^[A-Za-z0-9/._-]+$"}},
+        "mainSteps": [{
+            "action": "aws:runShellScript",
+            "name": "wait",
+            "inputs": {
+                "runCommand": ["until [ -e '{{ Gate }}' ]; do sleep 1; done", "echo through"],
+                "timeoutSeconds": timeout_seconds.to_string(),
+            },
+        }],
+    });
+    let content = content.to_string();
+    DocumentSeed { name: "wait".into(), account: ACCOUNT.into(), region: REGION.into(), content }
+}
+
+fn wait_for(gate: &Path) -> Value {
+    let gate = gate.to_str().unwrap();
+    json!({"DocumentName": "wait", "InstanceIds": [host_id(1)], "Parameters": {"Gate": [gate]}})
+}
+
+fn in_progress(world: &World) -> usize {
+    let filters = json!([{"key": "Status", "value": "InProgress"}]);
+    let answer = world.admin.ssm("ListCommandInvocations", json!({"Filters": filters})).ok();
+    answer["CommandInvocations"].as_array().unwrap().len()
+}
+
+/// `Mds.CommandWorkersLimit` of amazon-ssm-agent.
+#[test]
+fn five_commands_run_on_a_host_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    let documents = vec![waiting(60)];
+    let world = World::start("hosts-workers", Options { documents, ..options(vec![in_a_shell(1)]) });
+    let ids: Vec<String> = (0..7).map(|_| send(&world, wait_for(&gate))).collect();
+    while in_progress(&world) < 5 {
+        pause();
+    }
+    // As long as the others would have taken to begin.
+    for _ in 0..10 {
+        pause();
+        assert_eq!(in_progress(&world), 5);
+    }
+    std::fs::write(&gate, "").unwrap();
+    for id in &ids {
+        assert_eq!(ended(&world, id), [(host_id(1), "Success".into())]);
+        assert_eq!(invocations(&world, id)[0]["CommandPlugins"][0]["Output"], "through\n");
+    }
+}
+
+#[test]
+fn a_script_that_takes_too_long_is_killed_and_one_that_is_cancelled_ends_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    let documents = vec![waiting(1)];
+    let world = World::start("hosts-timeout", Options { documents, ..options(vec![in_a_shell(1)]) });
+    let id = send(&world, wait_for(&gate));
+    assert_eq!(ended(&world, &id), [(host_id(1), "ExecutionTimedOut".into())]);
+    // SSM counts it, unlike what was never delivered.
+    assert_eq!(command(&world, &id)["ErrorCount"], 1);
+    let id = send(&world, wait_for(&gate));
+    while in_progress(&world) < 1 {
+        pause();
+    }
+    world.admin.ssm("CancelCommand", json!({"CommandId": id})).ok();
+    assert_eq!(ended(&world, &id), [(host_id(1), "Cancelled".into())]);
 }
 
 #[test]

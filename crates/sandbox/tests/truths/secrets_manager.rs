@@ -227,7 +227,10 @@ fn rotation_needs_a_function_and_makes_no_version_by_itself() {
     let reply = rotate(json!({"SecretId": "a", "RotateImmediately": false}));
     assert_eq!(reply.refusal(), refused("InvalidRequestException"));
     let lambda = "arn:aws:lambda:eu-west-1:111111111111:function:f";
-    rotate(json!({"SecretId": "a", "RotateImmediately": false, "RotationLambdaARN": lambda})).ok();
+    let with_token = json!({
+        "SecretId": "a", "RotateImmediately": false, "RotationLambdaARN": lambda, "ClientRequestToken": TOKENS[1],
+    });
+    rotate(with_token).ok();
     let described = world.admin.secrets_manager("DescribeSecret", json!({"SecretId": "a"})).ok();
     assert_eq!(described["RotationEnabled"], true);
     assert_eq!(stages(&world), json!({TOKENS[0]: ["AWSCURRENT"]}));

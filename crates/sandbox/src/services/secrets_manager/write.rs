@@ -304,6 +304,9 @@ pub(super) fn restore(secret: &mut Secret) -> Value {
 pub(super) struct RotateSecret {
     #[serde(rename = "SecretId")]
     _secret_id: String,
+    /// Of the version that a rotation at once would make.
+    #[serde(rename = "ClientRequestToken")]
+    _client_request_token: Option<String>,
     #[serde(rename = "RotationLambdaARN")]
     rotation_lambda_arn: Option<String>,
     #[serde(rename = "RotationRules")]
@@ -313,7 +316,13 @@ pub(super) struct RotateSecret {
 
 /// Switches rotation on. No function is ever called: nothing rotates here but regcred.
 pub(super) fn rotate(secret: &mut Secret, request: RotateSecret) -> Result<Value, AwsError> {
-    let RotateSecret { _secret_id, rotation_lambda_arn, _rotation_rules, rotate_immediately } = request;
+    let RotateSecret {
+        _secret_id,
+        _client_request_token,
+        rotation_lambda_arn,
+        _rotation_rules,
+        rotate_immediately,
+    } = request;
     secret.alive()?;
     if rotate_immediately.unwrap_or(true) {
         return Err(AwsError::not_modelled(
