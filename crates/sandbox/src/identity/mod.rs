@@ -288,7 +288,7 @@ pub(crate) fn is_account(text: &str) -> bool {
 
 /// The IAM action of an operation.
 pub(crate) fn action(service: Service, operation: &str) -> String {
-    // S3's two exceptions among what regcred calls: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+    // S3's names differ: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
     let name = match (service, operation) {
         (Service::S3, "HeadObject") => "GetObject",
         (Service::S3, "HeadBucket" | "ListObjectsV2") => "ListBucket",

@@ -165,7 +165,8 @@ fn a_bucket_is_its_accounts_and_in_its_region() {
     is(stranger.get("/acme/k").refusal(), (403, "AccessDenied"));
     is(world.admin.in_region("us-east-1").get("/acme/k").refusal(), (301, "PermanentRedirect"));
     is(world.admin.get("/absent/k").refusal(), (404, "NoSuchBucket"));
-    let constraint = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
+    let constraint = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint>\
+                      </CreateBucketConfiguration>";
     is(stranger.put("/acme", &[], constraint).refusal(), (409, "BucketAlreadyExists"));
     assert_eq!(stranger.put("/other", &[], constraint).status, 200);
 }

@@ -1,4 +1,6 @@
-//! `PutAttributes`, `DeleteAttributes`, `ListAttributes`: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attribute.html>.
+//! `PutAttributes`, `DeleteAttributes`, `ListAttributes`.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attribute.html>
 
 use std::collections::BTreeMap;
 

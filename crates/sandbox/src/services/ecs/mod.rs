@@ -1,4 +1,6 @@
-//! ECS, as far as it knows container instances: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>.
+//! ECS, as far as it knows container instances.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 mod attributes;
 mod clusters;

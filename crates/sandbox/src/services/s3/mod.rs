@@ -98,57 +98,31 @@ pub(crate) fn handle(
     knows_headers(call)?;
     let Route { operation, bucket, key, query: _ } = call.route;
     let (name, key) = (bucket.as_deref().unwrap_or_default(), key.as_deref().unwrap_or_default());
-    let resource = match (name, key) {
-        ("", _) => "arn:aws:s3:::*".to_owned(),
-        (name, "") => format!("arn:aws:s3:::{name}"),
-        (name, key) => format!("arn:aws:s3:::{name}/{key}"),
-    };
-    match operation {
-        Operation::ListBuckets => {
-            cx.authorize(Service::S3, operation.name(), &resource)?;
-            return Ok(s3.list_buckets(cx));
-        }
-        Operation::CreateBucket => {
-            cx.authorize(Service::S3, operation.name(), &resource)?;
-            return s3.create_bucket(cx, name, call);
-        }
-        Operation::HeadBucket
-        | Operation::GetBucketLocation
-        | Operation::GetBucketVersioning
-        | Operation::PutBucketVersioning
-        | Operation::ListObjectsV2
-        | Operation::ListObjectVersions
-        | Operation::PutObject
-        | Operation::GetObject
-        | Operation::HeadObject
-        | Operation::DeleteObject => {}
-    }
-    let bucket = s3.buckets.get_mut(name).ok_or_else(|| {
-        AwsError::with_status("NoSuchBucket", StatusCode::NOT_FOUND, "The specified bucket does not exist")
-    })?;
-    bucket.admits(cx, call.header("x-amz-expected-bucket-owner"))?;
+    let bucket_arn = format!("arn:aws:s3:::{}", if name.is_empty() { "*" } else { name });
+    let resource = if key.is_empty() { bucket_arn.clone() } else { format!("{bucket_arn}/{key}") };
     cx.authorize(Service::S3, operation.name(), &resource)?;
     match operation {
+        Operation::ListBuckets => Ok(s3.list_buckets(cx)),
+        Operation::CreateBucket => s3.create_bucket(cx, name, call),
         Operation::HeadBucket => {
+            let bucket = s3.bucket(cx, name, call)?;
             Ok(Answer::empty(StatusCode::OK).with("x-amz-bucket-region", &bucket.region))
         }
         Operation::GetBucketLocation => {
+            let bucket = s3.bucket(cx, name, call)?;
             // us-east-1 is the empty constraint.
             let region = if bucket.region == "us-east-1" { "" } else { &bucket.region };
             Ok(Answer::xml(document("LocationConstraint", region)))
         }
-        Operation::GetBucketVersioning => Ok(bucket.versioning()),
-        Operation::PutBucketVersioning => bucket.set_versioning(call),
-        Operation::ListObjectsV2 => list::objects(bucket, name, call),
-        Operation::ListObjectVersions => list::versions(bucket, name, call),
-        Operation::PutObject => object::put(cx, bucket, keys, key, &resource, call),
+        Operation::GetBucketVersioning => Ok(s3.bucket(cx, name, call)?.versioning()),
+        Operation::PutBucketVersioning => s3.bucket(cx, name, call)?.set_versioning(call),
+        Operation::ListObjectsV2 => list::objects(s3.bucket(cx, name, call)?, name, call),
+        Operation::ListObjectVersions => list::versions(s3.bucket(cx, name, call)?, name, call),
+        Operation::PutObject => object::put(cx, s3.bucket(cx, name, call)?, keys, key, &resource, call),
         Operation::GetObject | Operation::HeadObject => {
-            object::get(cx, bucket, keys, &format!("arn:aws:s3:::{name}"), key, call)
+            object::get(cx, s3.bucket(cx, name, call)?, keys, &bucket_arn, key, call)
         }
-        Operation::DeleteObject => object::delete(cx, bucket, key, call),
-        Operation::ListBuckets | Operation::CreateBucket => {
-            unreachable!("answered before a bucket is looked up")
-        }
+        Operation::DeleteObject => object::delete(cx, s3.bucket(cx, name, call)?, key, call),
     }
 }
 
@@ -239,6 +213,16 @@ impl S3 {
         });
         let (_, bucket, key, version_id) = holding.max_by_key(|(modified, ..)| *modified)?;
         Some(ObjectVersion { bucket: bucket.clone(), key: key.clone(), version_id: version_id.clone() })
+    }
+
+    /// The bucket that a request names, if the caller's account may look at it from here.
+    fn bucket(&mut self, cx: &Context<'_>, name: &str, call: &Call<'_>) -> Result<&mut Bucket, AwsError> {
+        let bucket = self.buckets.get_mut(name).ok_or_else(|| {
+            let text = "The specified bucket does not exist";
+            AwsError::with_status("NoSuchBucket", StatusCode::NOT_FOUND, text)
+        })?;
+        bucket.admits(cx, call.header("x-amz-expected-bucket-owner"))?;
+        Ok(bucket)
     }
 
     fn list_buckets(&self, cx: &Context<'_>) -> Answer {

@@ -23,9 +23,9 @@ pub(super) fn element(name: &str, text: impl std::fmt::Display) -> String {
 
 /// A document with S3's namespace on its root.
 pub(super) fn document(root: &str, content: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{content}</{root}>"
-    )
+    let declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+    let namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+    format!("{declaration}\n<{root} xmlns=\"{namespace}\">{content}</{root}>")
 }
 
 /// The text of the elements of that name, anywhere in a request's document; `None` when it is no XML.

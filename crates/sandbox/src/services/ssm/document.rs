@@ -1,7 +1,9 @@
 //! A Command document: read, checked, and filled in.
 //!
-//! <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-syntax-data-elements-parameters.html>. One kind is
-//! modelled: schema 2.2 with one `aws:runShellScript` step. What else a document may have is refused when it is created.
+//! <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-syntax-data-elements-parameters.html>
+//!
+//! One kind is modelled: schema 2.2 with one `aws:runShellScript` step. What else a document may have is refused when it
+//! is created.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
