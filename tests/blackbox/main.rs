@@ -6,3 +6,4 @@ mod lies;
 mod processes;
 mod third_party;
 mod tools;
+mod world;

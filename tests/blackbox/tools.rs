@@ -78,7 +78,6 @@ pub(crate) fn python_tools() -> PathBuf {
 
 /// Where to write the calls of a test, for `tests/tools/check_wire.py` to judge: a file of its own below
 /// `$REGCRED_CALL_LOG_DIR`, which `tests/run` sets; `None` in a run without it, which judges no calls.
-#[expect(dead_code, reason = "the tests against the sandbox come next")]
 pub(crate) fn call_log(test: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("REGCRED_CALL_LOG_DIR")?);
     Some(folder.join(format!("{test}.jsonl")))
