@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use regcred_sandbox::client::Client;
 use regcred_sandbox::control::{HostView, Presented, PullView};
@@ -19,10 +20,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::sdk::Aws;
 use crate::tools::{self, AwsEnvironment, Ended, Program};
 
 pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const REGION: &str = "eu-west-1";
+
+/// A pass over a dozen shells takes seconds; ten times that is one on a machine that is busy with a build.
+const PASS_LIMIT: Duration = Duration::from_mins(5);
 
 /// The configuration of the demo: three registries, each from another kind of source, one object, one fleet of the
 /// clusters `web` and `batch`.
@@ -137,6 +142,54 @@ pub(crate) fn fault(service: Service, operation: &str, effect: Effect) -> Fault 
     Fault { calls, effect }
 }
 
+/// [`DEMO`], for hosts in memory: they take no time, and so nothing has to wait for them.
+pub(crate) fn swift() -> String {
+    DEMO.replace("200ms", "100ms")
+}
+
+/// [`DEMO`], for real shells on a machine that is busy with a build as well.
+pub(crate) fn patient() -> String {
+    DEMO.replace("settle_timeout: 10s", "settle_timeout: 2m")
+        .replace("command_timeout: 30s", "command_timeout: 4m")
+}
+
+/// The first item of a list in a result whose member has this value.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn find<'a>(list: &'a Value, member: &str, value: &str) -> &'a Value {
+    let items = list.as_array().unwrap_or_else(|| panic!("not a list: {list}"));
+    let found = items.iter().find(|item| item[member] == value);
+    found.unwrap_or_else(|| panic!("none of these has the {member} {value}: {list:#}"))
+}
+
+/// The `action` or `outcome` of each item of a list in a result, by the member that names the item.
+pub(crate) fn by_name(list: &Value, name: &str, said: &str) -> BTreeMap<String, String> {
+    let items = list.as_array().unwrap_or_else(|| panic!("not a list: {list}"));
+    let text = |item: &Value, member: &str| item[member].as_str().unwrap_or_default().to_owned();
+    items.iter().map(|item| (text(item, name), text(item, said))).collect()
+}
+
+/// The hosts that a report or a status lists, and how each ended; those of all fleets.
+pub(crate) fn hosts_of(told: &Told) -> BTreeMap<String, String> {
+    let fleets = told.json["fleets"].as_array().expect("each result has its fleets");
+    fleets
+        .iter()
+        .filter(|fleet| fleet["hosts"].is_array())
+        .flat_map(|fleet| by_name(&fleet["hosts"], "host", "outcome"))
+        .collect()
+}
+
+/// How often an operation was called.
+pub(crate) fn count(calls: &[Call], operation: &str) -> usize {
+    calls.iter().filter(|call| call.operation == operation).count()
+}
+
+/// The operations of the calls that ask AWS to change something, in their order.
+pub(crate) fn writes(calls: &[Call]) -> Vec<&str> {
+    calls.iter().filter(|call| call.is_write()).map(|call| call.operation.as_str()).collect()
+}
+
 /// One call, as the sandbox saw it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Call {
@@ -149,6 +202,9 @@ pub(crate) struct Call {
     pub(crate) response: Value,
     #[serde(default)]
     pub(crate) caller: String,
+    /// Of an object in S3.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
 }
 
 impl Call {
@@ -237,7 +293,18 @@ impl World {
         for (name, value) in &self.environment {
             program = program.variable(name, value);
         }
-        program.folder(self.folder.path())
+        program.folder(self.folder.path()).limit(PASS_LIMIT)
+    }
+
+    /// The SDK's own clients, as an administrator's.
+    pub(crate) fn sdk(&self) -> Aws {
+        let endpoint = self.endpoint();
+        Aws::new(&Self::aws_environment(&endpoint))
+    }
+
+    /// The text of the object of [`DEMO`].
+    pub(crate) async fn object(&self) -> String {
+        self.sdk().object("acme-ecs", "prod/ecs.config").await.0
     }
 
     /// The real `aws` command; `None` as [`tools::Tool::find`] has it.
