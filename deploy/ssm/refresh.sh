@@ -642,9 +642,10 @@ agent_warned() {
     done | grep -q -e 'Could not parse .* type auth config' -e 'Malformed auth data' -e 'Unknown auth configuration'
 }
 
-# restore REASON DETAIL: puts the old file back, restarts once more, and ends the script.
+# restore REASON DETAIL: puts the old file back, restarts once more, and ends the script. DETAIL is empty where the
+# reason says it all.
 restore() {
-    note "$2"
+    [ -z "$2" ] || note "$2"
     if [ -n "$version" ]; then
         printf '%s\n' "$version" >"$failed.new"
         mv -f "$failed.new" "$failed"
@@ -730,12 +731,12 @@ try() {
         finish unproven arn-changed "the agent came back as $live_arn"
     fi
     if ! read_live || ! same "$work/live" "$work/wanted"; then
-        restore env-differs 'the restarted agent does not hold the value of the object'
+        restore env-differs ''
     fi
     sleep 1 # the agent writes its log asynchronously
     read_trial
     if agent_warned; then
-        restore auth-warning "the agent warned of the value and would pull anonymously: see $agent_log"
+        restore auth-warning "see $agent_log"
     fi
     close_trial
     rm -f "$failed"

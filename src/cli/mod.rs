@@ -33,6 +33,17 @@ enum Stop {
     Pass(Failure),
 }
 
+/// Waits for Ctrl-C, or for the signal that a service is ended with.
+#[cfg(feature = "sandbox")]
+async fn until_stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
 /// Runs one command to its end.
 pub(crate) async fn run(arguments: Arguments) -> Verdict {
     let Arguments { config, output, command } = arguments;

@@ -58,6 +58,7 @@ pub(crate) async fn run(arguments: SandboxArguments) -> Result<Verdict, Stop> {
         ))
     })?;
     output::json_line(&Ready { endpoint: &sandbox.endpoint() });
-    let _ = tokio::signal::ctrl_c().await;
+    super::until_stopped().await;
+    sandbox.stop();
     Ok(Verdict::Converged)
 }

@@ -104,7 +104,7 @@ impl Demo {
     async fn keep(&self) {
         let endpoint = self.sandbox.endpoint();
         say(&world::look_around(&endpoint, &self.workspace));
-        let _ = tokio::signal::ctrl_c().await;
+        super::until_stopped().await;
     }
 }
 
