@@ -1,0 +1,237 @@
+//! What happened in a pass, per item and overall.
+//!
+//! Values only: printing and exiting is the binary's. Nothing here holds a secret.
+
+mod counts;
+mod failure;
+mod status;
+mod verdict;
+
+use serde::Serialize;
+
+pub use counts::HostCounts;
+pub use failure::{Failure, FailureKind};
+pub use status::{FleetSight, FleetStatus, Status};
+pub use verdict::Verdict;
+
+use crate::fingerprint::Revision;
+use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use crate::plan::{HeldEntry, Hold, RegistryPlan};
+use crate::rollout::{Ending, HostOutcome, HostReport};
+
+/// The version of the serialised form.
+pub const VERSION: u32 = 1;
+
+/// Everything that one pass did.
+#[must_use = "a report that nobody reads is a failure that nobody sees"]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub version: u32,
+    pub registries: Vec<RegistryPlan>,
+    pub secrets: Vec<SecretReport>,
+    pub objects: Vec<ObjectReport>,
+    pub fleets: Vec<FleetReport>,
+    pub revocation: Revocation,
+    pub verdict: Verdict,
+}
+
+/// What became of one secret or object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It held what it should; nothing was written.
+    Unchanged,
+    /// It was not there, and was made.
+    Created,
+    /// It holds what it should now.
+    Replaced,
+    /// Another writer came first; the next pass decides again.
+    Superseded,
+    /// What is published stays.
+    Held {
+        why: Hold,
+    },
+    Failed {
+        failure: Failure,
+    },
+}
+
+impl Outcome {
+    /// Whether it holds what it should.
+    pub fn is_right(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::Created | Self::Replaced => true,
+            Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
+        }
+    }
+
+    /// Whether something was written.
+    pub fn is_write(&self) -> bool {
+        match self {
+            Self::Created | Self::Replaced => true,
+            Self::Unchanged | Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SecretReport {
+    pub location: LocationName,
+    pub name: String,
+    pub registry: RegistryName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ObjectReport {
+    pub ecs_config: EcsConfigName,
+    pub location: LocationName,
+    pub bucket: String,
+    pub key: String,
+    /// What hosts have to load of it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// The version id of the object now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_version: Option<String>,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pruned: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FleetReport {
+    pub fleet: FleetName,
+    pub location: LocationName,
+    #[serde(flatten)]
+    pub outcome: FleetOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum FleetOutcome {
+    /// Every host of it was proven before.
+    Current {
+        revision: Revision,
+    },
+    /// Hosts were to be restarted, and this is how each ended.
+    RolledOut {
+        revision: Revision,
+        #[serde(flatten)]
+        ending: Ending,
+        hosts: Vec<HostReport>,
+        /// Clusters or hosts that could not be looked at.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unseen: Vec<Failure>,
+        /// Calls that failed on the way.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        failures: Vec<Failure>,
+    },
+    /// What it depends on failed; no host was touched.
+    Held {
+        why: Hold,
+    },
+    Failed {
+        failure: Failure,
+    },
+}
+
+/// Whether the credentials that were published before may be revoked at the registry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Revocation {
+    /// Every secret, object and host that counts is known to hold what is published now.
+    pub safe: bool,
+    /// Hosts that surely hold an older credential, or none.
+    pub old: usize,
+    /// Hosts of which it is not known.
+    pub unknown: usize,
+    /// Secrets, objects and fleets that could not be brought up to date or looked at.
+    pub places: usize,
+}
+
+impl Report {
+    /// Adds up what a pass did.
+    pub fn new(
+        registries: Vec<RegistryPlan>,
+        secrets: Vec<SecretReport>,
+        objects: Vec<ObjectReport>,
+        fleets: Vec<FleetReport>,
+    ) -> Self {
+        let counts = HostCounts::of(fleets.iter().flat_map(FleetReport::hosts));
+        let places = secrets.iter().filter(|each| !each.outcome.is_right()).count()
+            + objects.iter().filter(|each| !each.is_right()).count()
+            + fleets.iter().map(FleetReport::unseen).sum::<usize>();
+        let (old, unknown) = (counts.old(), counts.unknown());
+        let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
+        let unread = registries.iter().any(RegistryPlan::is_unreadable);
+        let stores = if unread || places > 0 { Verdict::Partial } else { Verdict::Converged };
+        let verdict = fleets.iter().map(FleetReport::verdict).fold(stores, Verdict::worse);
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
+    }
+
+    /// Whether the pass wrote no secret and no object, and restarted nobody.
+    pub fn is_idle(&self) -> bool {
+        !self.secrets.iter().any(|each| each.outcome.is_write())
+            && !self.objects.iter().any(|each| each.outcome.is_write())
+            && self.fleets.iter().flat_map(FleetReport::hosts).all(|host| match host.outcome {
+                HostOutcome::Current
+                | HostOutcome::Proven { restarted: false }
+                | HostOutcome::Unsupported { .. }
+                | HostOutcome::Unreachable { .. }
+                | HostOutcome::FailedBefore { .. }
+                | HostOutcome::Waiting
+                | HostOutcome::Gone => true,
+                HostOutcome::Proven { restarted: true }
+                | HostOutcome::Unproven { .. }
+                | HostOutcome::Restored { .. }
+                | HostOutcome::Refused { .. }
+                | HostOutcome::Failed { .. }
+                | HostOutcome::Superseded => false,
+            })
+    }
+}
+
+impl ObjectReport {
+    /// Whether it gives every one of its registries the credential that was read.
+    pub fn is_right(&self) -> bool {
+        self.outcome.is_right() && self.held.iter().all(|entry| entry.why == Hold::OutOfScope)
+    }
+}
+
+impl FleetReport {
+    pub fn hosts(&self) -> &[HostReport] {
+        match &self.outcome {
+            FleetOutcome::RolledOut { hosts, .. } => hosts,
+            FleetOutcome::Current { .. } | FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => &[],
+        }
+    }
+
+    /// How much of it could not be looked at.
+    fn unseen(&self) -> usize {
+        match &self.outcome {
+            FleetOutcome::Current { .. } => 0,
+            FleetOutcome::RolledOut { unseen, .. } => unseen.len(),
+            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => 1,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match &self.outcome {
+            FleetOutcome::Current { .. } => Verdict::Converged,
+            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => Verdict::Partial,
+            FleetOutcome::RolledOut { ending, unseen, .. } => match ending {
+                Ending::Converged if unseen.is_empty() => Verdict::Converged,
+                Ending::Converged | Ending::PartlyReached | Ending::Superseded => Verdict::Partial,
+                Ending::Halted { .. } => Verdict::Halted,
+            },
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What holds what now, before anything is done about it.
+
+use serde::Serialize;
+
+use super::{Failure, HostCounts, Revocation, VERSION, Verdict};
+use crate::fingerprint::Revision;
+use crate::names::{FleetName, LocationName};
+use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
+use crate::rollout::HostReport;
+
+/// What holds what now, as `status` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    pub version: u32,
+    pub registries: Vec<RegistryPlan>,
+    pub secrets: Vec<SecretStep>,
+    pub objects: Vec<ObjectStep>,
+    pub fleets: Vec<FleetStatus>,
+    pub revocation: Revocation,
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FleetStatus {
+    pub fleet: FleetName,
+    pub location: LocationName,
+    #[serde(flatten)]
+    pub sight: FleetSight,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "sight", rename_all = "snake_case")]
+pub enum FleetSight {
+    /// Every host of it, as it stands to what is published now; one that has to be restarted is `waiting`.
+    Seen {
+        revision: Revision,
+        hosts: Vec<HostReport>,
+        /// Clusters or hosts that could not be looked at.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unseen: Vec<Failure>,
+    },
+    /// There is no readable ecs.config that its hosts could be held against.
+    NoObject,
+    Failed {
+        failure: Failure,
+    },
+}
+
+impl FleetStatus {
+    pub fn hosts(&self) -> &[HostReport] {
+        match &self.sight {
+            FleetSight::Seen { hosts, .. } => hosts,
+            FleetSight::NoObject | FleetSight::Failed { .. } => &[],
+        }
+    }
+}
+
+impl Status {
+    /// Adds up what was seen. `plan` is what a pass would store now.
+    pub fn new(
+        registries: Vec<RegistryPlan>,
+        secrets: Vec<SecretStep>,
+        objects: Vec<ObjectStep>,
+        fleets: Vec<FleetStatus>,
+    ) -> Self {
+        let stores = Plan::new(registries, secrets, objects, Vec::new());
+        let stale = stores.stale_places();
+        let unseen = |fleet: &FleetStatus| match &fleet.sight {
+            FleetSight::Seen { unseen, .. } => unseen.len(),
+            FleetSight::NoObject | FleetSight::Failed { .. } => 1,
+        };
+        let has_failed = |fleet: &FleetStatus| match &fleet.sight {
+            FleetSight::Seen { unseen, .. } => !unseen.is_empty(),
+            FleetSight::NoObject => false,
+            FleetSight::Failed { .. } => true,
+        };
+        let fleets_failed = fleets.iter().any(has_failed);
+        let unseen: usize = fleets.iter().map(unseen).sum();
+        let counts = HostCounts::of(fleets.iter().flat_map(FleetStatus::hosts));
+        let (old, unknown, places) = (counts.old(), counts.unknown(), stale + unseen);
+        let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
+        let hosts = if old + unknown == 0 { Verdict::Converged } else { Verdict::Drift };
+        let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
+        let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
+        let verdict = stores.verdict().worse(hosts).worse(failed).worse(drift);
+        let Plan { version: _, registries, secrets, objects, fleets: _, estimate: _ } = stores;
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
+    }
+}
