@@ -164,3 +164,18 @@ fn the_defaults_that_the_full_example_tells_are_the_schemas() {
         }
     }
 }
+
+#[test]
+fn every_variable_that_regcred_reads_is_in_the_reference() {
+    let page = include_str!("../../docs/CONFIG.md");
+    let names: Vec<&str> = include_str!("env.rs")
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("pub(crate) const ")?.split_once(": &str = \"")?.1.strip_suffix("\";")
+        })
+        .collect();
+    assert!(names.contains(&super::env::CONFIG), "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "docs/CONFIG.md does not tell of {name}");
+    }
+}

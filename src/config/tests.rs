@@ -360,6 +360,11 @@ fn a_broken_rule_of_an_object_is_told_with_its_key() {
         ),
         ("prod/ecs.config", "prod/'x'", "ecs_configs.prod.key: this cannot be the key of an `ecs.config`"),
         (
+            "key: prod",
+            "host_endpoint: http://10.0.0.1, key: prod",
+            "ecs_configs.prod.host_endpoint: this cannot be an endpoint",
+        ),
+        (
             "bucket: acme-ecs, key: prod",
             "bucket: acme-regcred, key: regcred",
             "ecs_configs.prod.key: this object lies below the prefix of regcred's state",
