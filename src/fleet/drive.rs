@@ -1,16 +1,11 @@
-//! A fleet's hosts: seen through ECS and SSM, and driven through a rollout that `core` decides.
+//! Driving a rollout: performing what [`rollout::next`] asks for, and telling what came of it.
 //!
-//! The driver performs what [`rollout::next`] asks for and tells what came of it; it chooses no host, counts no error
-//! and repeats no send.
+//! The driver chooses no host, counts no error and repeats no send.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use regcred_core::fingerprint::Revision;
-use regcred_core::host::{
-    Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Ping,
-    REVISION_ATTRIBUTE, Standing,
-};
+use regcred_core::host::{ClusterName, HostId, InstanceStatus};
 use regcred_core::invocation::{self, Progress as InvocationProgress};
 use regcred_core::names::FleetName;
 use regcred_core::report::{Failure, FailureKind};
@@ -18,142 +13,8 @@ use regcred_core::rollout::{
     self, CommandId, Ending, Event, HostOutcome, Instance, Policy, Refusal, Sample, Seen, Step,
 };
 
-use crate::aws::{self, AwsError, AwsErrorKind, Clients, Recording, SendOutcome, SentCommand};
-use crate::config::{ClusterPattern, Fleet};
+use crate::aws::{AwsError, AwsErrorKind, Clients, Recording, SendOutcome, SentCommand};
 use crate::progress::{Progress, ProgressSink};
-
-/// The hosts of a fleet that ECS lists as different from a revision.
-#[derive(Debug, Default)]
-pub(crate) struct FleetObservation {
-    pub hosts: Vec<Host>,
-    /// Registered container instances, of the clusters that have a host to be restarted.
-    pub registered: BTreeMap<ClusterName, usize>,
-    /// Why a cluster or a host could not be looked at. It spoils no other.
-    pub unseen: Vec<Failure>,
-}
-
-/// Which hosts to look at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Listing<'a> {
-    /// Those that ECS does not list with this revision: one call a page of them, one for a cluster that is clean.
-    Different(&'a Revision),
-    /// Every host.
-    All,
-}
-
-/// The names of the clusters that a fleet's patterns mean now. Costs a call only where there is a pattern.
-pub(crate) async fn clusters(
-    clients: &Clients,
-    name: &FleetName,
-    fleet: &Fleet,
-) -> Result<Vec<ClusterName>, Failure> {
-    let mut names: BTreeSet<String> =
-        fleet.clusters.iter().filter_map(ClusterPattern::as_exact).map(str::to_owned).collect();
-    if names.len() < fleet.clusters.len() {
-        let all = clients.ecs.clusters().await;
-        let all =
-            all.map_err(|error| error.failure(format!("cannot list the clusters of fleet `{name}`")))?;
-        names.extend(
-            all.into_iter().filter(|each| fleet.clusters.iter().any(|pattern| pattern.matches(each))),
-        );
-    }
-    Ok(names.into_iter().map(ClusterName::new).collect())
-}
-
-/// Looks at the hosts of `clusters`. SSM and the clusters' sizes are asked for only when a host could be restarted.
-pub(crate) async fn observe(
-    clients: &Clients,
-    name: &FleetName,
-    clusters: &[ClusterName],
-    listing: Listing<'_>,
-    desired: &Revision,
-) -> Result<FleetObservation, Failure> {
-    let filter = match listing {
-        // What `!=` means for an instance without the attribute is not documented, so that is asked for too, and what
-        // comes back is judged by the attributes themselves.
-        Listing::Different(revision) => Some(format!(
-            "attribute:{REVISION_ATTRIBUTE} not_exists or attribute:{REVISION_ATTRIBUTE} != {revision}"
-        )),
-        Listing::All => None,
-    };
-    let what = || format!("cannot see the hosts of fleet `{name}`");
-    let mut hosts = Vec::new();
-    let mut unseen = Vec::new();
-    for cluster in clusters {
-        match instances(clients, cluster, filter.as_deref()).await {
-            Ok(instances) => {
-                for instance in instances {
-                    match host(cluster, instance) {
-                        Ok(host) => hosts.push(host),
-                        Err(why) => unseen.push(Failure::new(
-                            FailureKind::Invalid,
-                            what(),
-                            why,
-                            "deregister it, or report this as a bug",
-                        )),
-                    }
-                }
-            }
-            Err(error) => {
-                unseen.push(missing_cluster(&error, cluster, name).unwrap_or_else(|| error.failure(what())));
-            }
-        }
-    }
-    let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
-    let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
-    if candidates.is_empty() {
-        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen });
-    }
-    let ids: Vec<String> = candidates.iter().map(|host| host.id.to_string()).collect();
-    let pings = clients.ssm.pings(&ids).await.map_err(|error| error.failure(what()))?;
-    let mut touched = BTreeSet::new();
-    for host in &mut candidates {
-        host.ping = pings.get(host.id.as_str()).map_or(Ping::NotManaged, |status| Ping::read(status));
-        touched.insert(host.cluster.to_string());
-    }
-    let touched: Vec<String> = touched.into_iter().collect();
-    let sizes = clients.ecs.cluster_sizes(&touched).await.map_err(|error| error.failure(what()))?;
-    let registered = sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect();
-    Ok(FleetObservation { hosts, registered, unseen })
-}
-
-async fn instances(
-    clients: &Clients,
-    cluster: &ClusterName,
-    filter: Option<&str>,
-) -> Result<Vec<aws::Instance>, AwsError> {
-    let arns = clients.ecs.list(cluster.as_str(), filter).await?;
-    if arns.is_empty() { Ok(Vec::new()) } else { clients.ecs.describe(cluster.as_str(), &arns).await }
-}
-
-/// A container instance as core sees it; SSM is not asked yet. `Err` says why it is none that SSM could know.
-fn host(cluster: &ClusterName, instance: aws::Instance) -> Result<Host, String> {
-    let aws::Instance { arn, id, status, agent_connected, attributes } = instance;
-    let id = HostId::parse(&id)
-        .map_err(|error| format!("container instance {arn} of cluster `{cluster}`: {error}"))?;
-    Ok(Host {
-        id,
-        cluster: cluster.clone(),
-        arn: ContainerInstanceArn::new(arn),
-        attributes: Attributes::read(
-            attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref())),
-        ),
-        status: InstanceStatus::read(&status),
-        agent_connected,
-        ping: Ping::Online,
-    })
-}
-
-fn missing_cluster(error: &AwsError, cluster: &ClusterName, name: &FleetName) -> Option<Failure> {
-    (error.kind == AwsErrorKind::NotFound).then(|| {
-        Failure::new(
-            FailureKind::Missing,
-            format!("cannot see the hosts of fleet `{name}`"),
-            format!("there is no cluster `{cluster}` in {}", error.place),
-            format!("correct fleets.{name}.clusters, or create the cluster"),
-        )
-    })
-}
 
 /// What a rollout needs to know besides whom to restart.
 #[derive(Debug)]
