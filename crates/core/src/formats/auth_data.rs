@@ -134,13 +134,7 @@ impl AuthData {
         Ok(())
     }
 
-    /// Adds an entry as it is, in the form of the data's type.
-    pub(super) fn keep(&mut self, key: String, value: &Secret) {
-        let mut json = String::with_capacity(MOST_PER_BYTE * value.len());
-        push_compact(&mut json, value.expose());
-        self.entries.insert(key, Secret::new(json));
-    }
-
+    /// Adds an entry in the form of the data's type.
     pub(super) fn insert(&mut self, key: String, value: Secret) {
         self.entries.insert(key, value);
     }
@@ -195,6 +189,13 @@ impl AuthData {
         let bytes = ENGINE_AUTH_DATA.len() + 1 + value.len();
         if bytes >= MAX_LINE_BYTES { Err(Refusal::TooLong { bytes }) } else { Ok(value) }
     }
+}
+
+/// The JSON of an entry without the white space between its tokens.
+pub(super) fn compact(value: &Secret) -> Secret {
+    let mut json = String::with_capacity(MOST_PER_BYTE * value.len());
+    push_compact(&mut json, value.expose());
+    Secret::new(json)
 }
 
 /// The JSON of one entry; none if the username cannot be told from the password.

@@ -6,7 +6,7 @@ use super::{Desired, Foreign, Note, ReadBack, Refusal, Unconvertible, Wanted};
 use crate::agent::auth::printable_key;
 use crate::agent::lookup::HUB_KEY;
 use crate::agent::{AuthSetting, AuthType, Entry, Login, PullAuth};
-use crate::formats::auth_data::{self, AuthData, HostKey, entry};
+use crate::formats::auth_data::{self, AuthData, HostKey, compact, entry};
 use crate::secret::Secret;
 use crate::server::Server;
 
@@ -53,50 +53,52 @@ impl Rendering<'_> {
         Ok(())
     }
 
-    /// Takes over what is published of a server: under its right key where the agent surely uses it, else as it is.
+    /// Takes over what is published of a server: under its right key if that is one credential, else as it is.
     fn hold(&mut self, index: usize, server: &Server) {
-        let (entries, key): (Vec<_>, _) = match self.owned.held(index, server) {
+        let entries: Vec<_> = match self.owned.held(index, server) {
             Held::Nothing => return,
-            Held::One(entry) => (vec![entry], Some(server.key())),
-            Held::Random => (self.owned.of(index).collect(), None),
+            Held::One(entry) => vec![entry],
+            Held::Random => self.owned.of(index).collect(),
         };
+        let mut values = Vec::with_capacity(entries.len());
         for entry in entries {
-            let key = key.clone().unwrap_or_else(|| entry.key().to_owned());
-            match self.carry_over(key, entry) {
-                Ok(()) => {}
+            match self.carried_over(entry) {
+                Ok(value) => values.extend(value.map(|value| (entry.key(), value))),
                 Err(why) => self.notes.push(Note::NotConverted { server: server.clone(), why }),
             }
+        }
+        let is_one = values.iter().all(|(_, value)| *value == values[0].1);
+        for (key, value) in values {
+            self.data.insert(if is_one { server.key() } else { key.to_owned() }, value);
         }
     }
 
     fn keep_foreign(&mut self) -> Result<(), Refusal> {
         for entry in self.owned.foreign() {
-            if !self.is_same_type && entry.pull_auth().is_none() {
-                self.notes.push(Note::DeadEntry { key: printable_key(entry.key()) });
-                continue;
+            let key = entry.key();
+            match self.carried_over(entry) {
+                Ok(Some(value)) => self.data.insert(key.to_owned(), value),
+                Ok(None) => self.notes.push(Note::DeadEntry { key: printable_key(key) }),
+                Err(why) => return Err(Refusal::Foreign { key: key.to_owned(), why }),
             }
-            self.carry_over(entry.key().to_owned(), entry)
-                .map_err(|why| Refusal::Foreign { key: entry.key().to_owned(), why })?;
         }
         Ok(())
     }
 
-    /// Writes an entry of the old value into the new one: as it stands, or, if agents use it, in the other type's form.
-    fn carry_over(&mut self, key: String, old: &Entry) -> Result<(), Unconvertible> {
+    /// An entry of the old value for the new one: as it stands, or in the other type's form, which is none for an entry
+    /// that no agent uses.
+    fn carried_over(&self, old: &Entry) -> Result<Option<Secret>, Unconvertible> {
         if self.is_same_type {
-            self.data.keep(key, old.value());
-            return Ok(());
+            return Ok(Some(compact(old.value())));
         }
         let nothing = Secret::from("");
         let (username, password) = match old.pull_auth() {
-            None => return Ok(()),
+            None => return Ok(None),
             Some(PullAuth::Token { .. }) => return Err(Unconvertible::Token),
             Some(PullAuth::Anonymous) => ("", &nothing),
             Some(PullAuth::Login(Login { username, password })) => (username.as_str(), password),
         };
-        let value = entry(self.auth_type, username, password).ok_or(Unconvertible::ColonInUsername)?;
-        self.data.insert(key, value);
-        Ok(())
+        entry(self.auth_type, username, password).map(Some).ok_or(Unconvertible::ColonInUsername)
     }
 
     /// Gives the host of a path the path's credential where there is no other key of that host, and none is to come.

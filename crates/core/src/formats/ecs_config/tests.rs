@@ -196,6 +196,12 @@ fn what_is_held_is_left_to_chance_no_longer_than_until_the_value_is_written() {
     let edited = edit_text(&docker(data), &[hold("r.io"), publish("q.io", "v", "q")]);
     assert!(AuthMap::read(&edited.auth).lookup("r.io/a").is_random());
     assert_eq!(edited.held, [server("r.io")]);
+    // Unless only one of them is left in the other type.
+    let data =
+        r#"{"r.io/":{"username":"u:v","password":"p"},"https://r.io/v1/":{"username":"u","password":"q"}}"#;
+    let edited =
+        edit(Some(&docker(data).into()), AuthType::Dockercfg, &[hold("r.io")], Foreign::Keep).unwrap();
+    assert_eq!(edited.auth.auth_data().expose(), r#"{"r.io":{"auth":"dTpx"}}"#);
 }
 
 #[test]
