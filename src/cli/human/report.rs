@@ -58,7 +58,7 @@ fn secrets(page: &mut Page, reports: &[SecretReport]) {
                 ));
             }
             Outcome::Held { why } => {
-                page.line(format!("  {name} in {location} stays: {}", words::hold(*why)))
+                page.line(format!("  {name} in {location} stays: {}", words::hold(*why)));
             }
             Outcome::Failed { failure } => page.line(three_lines(failure)),
         }
@@ -98,7 +98,7 @@ fn objects(page: &mut Page, reports: &[ObjectReport]) {
                 ));
             }
             Outcome::Held { why } => {
-                page.line(format!("  {ecs_config} in {location} stays: {}", words::hold(*why)))
+                page.line(format!("  {ecs_config} in {location} stays: {}", words::hold(*why)));
             }
             Outcome::Failed { failure } => page.line(three_lines(failure)),
         }
