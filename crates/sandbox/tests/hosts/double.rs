@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use regcred_core::secret::Secret;
 use regcred_sandbox::hosts::{Cloud, Fetch, FetchRefusal, Host, Object, RoleCredentials};
@@ -20,7 +20,8 @@ pub(crate) const SESSION_TOKEN: &str = "IQoJb3JpZ2luSESSIONTOKEN//8B+abc==";
 pub(crate) struct DoubleCloud {
     endpoint: String,
     object: Mutex<Result<(String, String), FetchRefusal>>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    /// Weak, for a host keeps its cloud.
+    hosts: Mutex<HashMap<String, Weak<Host>>>,
 }
 
 impl DoubleCloud {
@@ -52,7 +53,7 @@ impl DoubleCloud {
     pub(crate) fn add(self: &Arc<Self>, spec: regcred_sandbox::hosts::HostSpec) -> Arc<Host> {
         let id = spec.id.clone();
         let host = Arc::new(Host::new(spec, Arc::clone(self) as Arc<dyn Cloud>).unwrap());
-        self.hosts.lock().unwrap().insert(id, Arc::clone(&host));
+        self.hosts.lock().unwrap().insert(id, Arc::downgrade(&host));
         host
     }
 }
@@ -113,7 +114,7 @@ fn serve(cloud: &DoubleCloud, stream: &TcpStream) {
 fn answer(cloud: &DoubleCloud, request: &http::request::Parts, body: &[u8]) -> (u16, String, Vec<u8>) {
     if let Some(tail) = request.uri.path().strip_prefix("/_sandbox/host/") {
         let (id, tail) = tail.split_once('/').unwrap();
-        let host = cloud.hosts.lock().unwrap().get(id).cloned().unwrap();
+        let host = cloud.hosts.lock().unwrap().get(id).and_then(Weak::upgrade).unwrap();
         let answer = host.handle(tail, request, body);
         return (answer.status().as_u16(), String::new(), answer.into_body());
     }
