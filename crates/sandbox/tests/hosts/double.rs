@@ -20,6 +20,7 @@ pub(crate) const SESSION_TOKEN: &str = "IQoJb3JpZ2luSESSIONTOKEN//8B+abc==";
 pub(crate) struct DoubleCloud {
     endpoint: String,
     object: Mutex<Result<(String, String), FetchRefusal>>,
+    credentials: Mutex<RoleCredentials>,
     /// Weak, for a host keeps its cloud.
     hosts: Mutex<HashMap<String, Weak<Host>>>,
 }
@@ -30,6 +31,11 @@ impl DoubleCloud {
         let cloud = Arc::new(Self {
             endpoint: format!("http://{}", listener.local_addr().unwrap()),
             object: Mutex::new(Err(FetchRefusal::NotFound)),
+            credentials: Mutex::new(RoleCredentials {
+                access_key_id: ACCESS_KEY_ID.into(),
+                secret_access_key: SECRET_ACCESS_KEY.into(),
+                token: SESSION_TOKEN.into(),
+            }),
             hosts: Mutex::default(),
         });
         let serving = Arc::downgrade(&cloud);
@@ -50,6 +56,11 @@ impl DoubleCloud {
         *self.object.lock().unwrap() = Err(refusal);
     }
 
+    /// Hands out other credentials than its own from now on.
+    pub(crate) fn hand_out(&self, credentials: RoleCredentials) {
+        *self.credentials.lock().unwrap() = credentials;
+    }
+
     pub(crate) fn add(self: &Arc<Self>, spec: regcred_sandbox::hosts::HostSpec) -> Arc<Host> {
         let id = spec.id.clone();
         let host = Arc::new(Host::new(spec, Arc::clone(self) as Arc<dyn Cloud>).unwrap());
@@ -65,11 +76,7 @@ impl Cloud for DoubleCloud {
 
     fn mint_credentials(&self, account: &str, role: &str) -> RoleCredentials {
         assert_eq!((account, role), ("111111111111", "ecsInstanceRole"));
-        RoleCredentials {
-            access_key_id: ACCESS_KEY_ID.into(),
-            secret_access_key: SECRET_ACCESS_KEY.into(),
-            token: SESSION_TOKEN.into(),
-        }
+        self.credentials.lock().unwrap().clone()
     }
 
     fn get_object(&self, fetch: &Fetch<'_>) -> Result<Object, FetchRefusal> {
