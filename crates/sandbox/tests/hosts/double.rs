@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use regcred_core::secret::Secret;
 use regcred_sandbox::hosts::{Cloud, Fetch, FetchRefusal, Host, Object, RoleCredentials};
@@ -20,7 +20,9 @@ pub(crate) const SESSION_TOKEN: &str = "IQoJb3JpZ2luSESSIONTOKEN//8B+abc==";
 pub(crate) struct DoubleCloud {
     endpoint: String,
     object: Mutex<Result<(String, String), FetchRefusal>>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    credentials: Mutex<RoleCredentials>,
+    /// Weak, for a host keeps its cloud.
+    hosts: Mutex<HashMap<String, Weak<Host>>>,
 }
 
 impl DoubleCloud {
@@ -29,6 +31,11 @@ impl DoubleCloud {
         let cloud = Arc::new(Self {
             endpoint: format!("http://{}", listener.local_addr().unwrap()),
             object: Mutex::new(Err(FetchRefusal::NotFound)),
+            credentials: Mutex::new(RoleCredentials {
+                access_key_id: ACCESS_KEY_ID.into(),
+                secret_access_key: SECRET_ACCESS_KEY.into(),
+                token: SESSION_TOKEN.into(),
+            }),
             hosts: Mutex::default(),
         });
         let serving = Arc::downgrade(&cloud);
@@ -49,10 +56,15 @@ impl DoubleCloud {
         *self.object.lock().unwrap() = Err(refusal);
     }
 
+    /// Hands out other credentials than its own from now on.
+    pub(crate) fn hand_out(&self, credentials: RoleCredentials) {
+        *self.credentials.lock().unwrap() = credentials;
+    }
+
     pub(crate) fn add(self: &Arc<Self>, spec: regcred_sandbox::hosts::HostSpec) -> Arc<Host> {
         let id = spec.id.clone();
         let host = Arc::new(Host::new(spec, Arc::clone(self) as Arc<dyn Cloud>).unwrap());
-        self.hosts.lock().unwrap().insert(id, Arc::clone(&host));
+        self.hosts.lock().unwrap().insert(id, Arc::downgrade(&host));
         host
     }
 }
@@ -64,11 +76,7 @@ impl Cloud for DoubleCloud {
 
     fn mint_credentials(&self, account: &str, role: &str) -> RoleCredentials {
         assert_eq!((account, role), ("111111111111", "ecsInstanceRole"));
-        RoleCredentials {
-            access_key_id: ACCESS_KEY_ID.into(),
-            secret_access_key: SECRET_ACCESS_KEY.into(),
-            token: SESSION_TOKEN.into(),
-        }
+        self.credentials.lock().unwrap().clone()
     }
 
     fn get_object(&self, fetch: &Fetch<'_>) -> Result<Object, FetchRefusal> {
@@ -113,7 +121,7 @@ fn serve(cloud: &DoubleCloud, stream: &TcpStream) {
 fn answer(cloud: &DoubleCloud, request: &http::request::Parts, body: &[u8]) -> (u16, String, Vec<u8>) {
     if let Some(tail) = request.uri.path().strip_prefix("/_sandbox/host/") {
         let (id, tail) = tail.split_once('/').unwrap();
-        let host = cloud.hosts.lock().unwrap().get(id).cloned().unwrap();
+        let host = cloud.hosts.lock().unwrap().get(id).and_then(Weak::upgrade).unwrap();
         let answer = host.handle(tail, request, body);
         return (answer.status().as_u16(), String::new(), answer.into_body());
     }

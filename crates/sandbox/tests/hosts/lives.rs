@@ -93,12 +93,16 @@ fn keeps_to_path(busybox: &Path) -> bool {
 
 /// The document's script with its parameters, as SSM fills them in.
 pub(crate) fn script(endpoint: &str, mode: &str) -> String {
+    script_for(BUCKET, KEY, endpoint, mode)
+}
+
+pub(crate) fn script_for(bucket: &str, key: &str, endpoint: &str, mode: &str) -> String {
     let document: serde_json::Value = serde_json::from_str(regcred_sandbox::hosts::DOCUMENT).unwrap();
     let commands = document["mainSteps"][0]["inputs"]["runCommand"].as_array().unwrap();
     let script: String = commands.iter().map(|line| line.as_str().unwrap().to_owned() + "\n").collect();
     script
-        .replace("{{ Bucket }}", BUCKET)
-        .replace("{{ Key }}", KEY)
+        .replace("{{ Bucket }}", bucket)
+        .replace("{{ Key }}", key)
         .replace("{{ Region }}", "eu-west-1")
         .replace("{{ Endpoint }}", endpoint)
         .replace("{{ Mode }}", mode)

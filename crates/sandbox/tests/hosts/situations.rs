@@ -201,6 +201,13 @@ fn situations() -> Vec<Situation> {
             ..ordinary()
         },
         Situation {
+            name: "a file that was ahead of the live agent goes back to what that agent held",
+            spec: |spec| spec.behaviour = Behaviour::UnitDies { restarts: 1, exit_status: 5 },
+            before: |_, host| host.write_config(NEW_CONFIG.as_bytes()).unwrap(),
+            expected: expect(Outcome::Restored, Some(Reason::UnitDead), 2, OLD_CONFIG),
+            ..ordinary()
+        },
+        Situation {
             name: "a unit that is started over and over is dead",
             spec: |spec| {
                 spec.platform = Platform::Ubuntu;
