@@ -2,6 +2,7 @@
 //! tests/README.md says how to run a part of it.
 
 mod calls;
+mod crash;
 mod http;
 mod lies;
 mod processes;

@@ -233,7 +233,7 @@ impl Started {
     pub(crate) async fn first_line(&mut self) -> String {
         loop {
             // Looked at before the output is: what it printed last is not missed.
-            let has_ended = self.child.try_wait().expect("our own child can be asked").is_some();
+            let has_ended = self.has_ended();
             if let Some((line, _)) = self.read("stdout").split_once('\n') {
                 return line.to_owned();
             }
@@ -246,6 +246,10 @@ impl Started {
             );
             tokio::time::sleep(GLANCE).await;
         }
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("our own child can be asked").is_some()
     }
 
     /// Waits for its end.

@@ -1,0 +1,217 @@
+//! Crash anywhere: whatever call of a pass goes wrong, and however, the next passes bring the world to where the source
+//! is, and at no moment does a host hold a credential that does not work.
+//!
+//! A pass over twelve hosts in memory (one offline, one Bottlerocket, one that fails, one that lies) and three
+//! registries is struck at one call: regcred is killed before the call is done, or after it; the call is throttled,
+//! denied, or its answer dropped. [`laws`] says what has to hold then, and after the passes that follow.
+//!
+//! What runs always strikes each operation at its first, its middle and its last call of the pass, and at its first on
+//! every try that the SDK makes. With `REGCRED_CRASH=every`, each single call is struck, counted over all operations, until
+//! a pass ends before the count: hundreds of worlds more, most of which differ from another one only in which of several
+//! equal polls was struck.
+
+mod cut;
+mod laws;
+mod lost_state;
+mod shells;
+
+use std::env;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use regcred_sandbox::hosts::Life;
+use tokio::task::JoinSet;
+
+use self::cut::{Cut, Queue, Struck};
+use self::laws::{Mending, Publication, recover};
+use crate::sdk::Aws;
+use crate::tools::say;
+use crate::world::{Call, Told, World, patient, swift, twelve, with_hosts};
+
+/// The password of harbor that is at its source before a first publication: the hand-written file has an older one.
+const FIRST: &str = "harbor-password-of-today";
+
+/// Worlds side by side: each waits most of the time, for a poll or for a settled agent.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What a pass is about when it is struck.
+#[derive(Clone, Copy, Debug)]
+enum Scene {
+    /// Nothing was ever published from this configuration.
+    FirstPublication,
+    /// All is well, and the password of one registry has changed.
+    PasswordChange,
+}
+
+/// A world in which passes are struck, one after another.
+struct Stage {
+    world: World,
+    aws: Aws,
+    /// How many passwords harbor has had.
+    passwords: usize,
+}
+
+impl Stage {
+    /// In memory.
+    async fn set(test: &str, scene: Scene) -> Self {
+        Self::set_with(test, scene, Life::Memory).await
+    }
+
+    async fn set_with(test: &str, scene: Scene, life: Life) -> Self {
+        let config = match life {
+            Life::Memory => swift(),
+            Life::Shell => patient(),
+        };
+        let world = World::start(test, with_hosts(twelve(life)), &config);
+        world.set_harbor_password(FIRST);
+        let aws = world.sdk();
+        let mut stage = Self { world, aws, passwords: 0 };
+        match scene {
+            Scene::FirstPublication => {}
+            Scene::PasswordChange => {
+                let mut publication = Publication::begin(&stage.world, &stage.aws, FIRST).await;
+                assert_eq!(recover(&mut publication).await, Mending::Something, "there is everything to do");
+                stage.passwords = 1;
+            }
+        }
+        stage
+    }
+
+    /// The next password; the first time in a new world, the one that is there.
+    fn next_password(&mut self) -> String {
+        self.passwords += 1;
+        match self.passwords {
+            1 => FIRST.to_owned(),
+            n => format!("harbor-password-number-{n}"),
+        }
+    }
+
+    /// Publishes the next password with a pass that is struck, and holds the laws. What was left to do.
+    async fn strike(&mut self, cut: &Cut) -> (Struck, Mending) {
+        let password = self.next_password();
+        let mut publication = Publication::begin(&self.world, &self.aws, &password).await;
+        self.world.set_harbor_password(&password);
+        let struck = cut.strike(&self.world).await;
+        publication.hold().await;
+        let mending = recover(&mut publication).await;
+        (struck, mending)
+    }
+}
+
+/// A pass, and the calls that it made. The log goes on.
+async fn sync(world: &World) -> (Told, Vec<Call>) {
+    let before = world.calls().len();
+    let told = world.json(&["sync"]).await;
+    (told, world.calls().into_iter().skip(before).filter(|call| !call.is_of_host()).collect())
+}
+
+/// What striking a list of calls came to.
+#[derive(Default)]
+struct Tally {
+    struck: usize,
+    missed: Vec<Cut>,
+    /// After how many of them the next pass had something to do.
+    mended: usize,
+    broken: String,
+}
+
+/// Strikes each cut of the queue in a world of that scene.
+async fn strike_all(test: &'static str, scene: Scene, queue: Queue) {
+    let queue = Arc::new(Mutex::new(queue));
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let mut workers = JoinSet::new();
+    for _ in 0..SIDE_BY_SIDE {
+        workers.spawn(work(test, scene, Arc::clone(&queue), Arc::clone(&tally)));
+    }
+    while let Some(ended) = workers.join_next().await {
+        ended.expect("a worker takes note of what breaks, and goes on");
+    }
+    let Tally { struck, missed, mended, broken } = &*tally.lock().expect("no worker panicked");
+    say(&format!(
+        "{test}: {struck} calls struck, {} not met; {mended} left something to the next pass",
+        missed.len()
+    ));
+    assert!(broken.is_empty(), "{broken}");
+    let queue = queue.lock().expect("no worker panicked");
+    queue.was_met(missed);
+}
+
+async fn work(test: &'static str, scene: Scene, queue: Arc<Mutex<Queue>>, tally: Arc<Mutex<Tally>>) {
+    let mut stage: Option<Stage> = None;
+    loop {
+        let Some(cut) = queue.lock().expect("no worker panicked").next() else { return };
+        let set = stage.take().filter(|_| matches!(scene, Scene::PasswordChange));
+        let act = {
+            let cut = cut.clone();
+            // A task of its own, which may panic.
+            tokio::spawn(async move {
+                let mut stage = match set {
+                    Some(stage) => stage,
+                    None => Stage::set(test, scene).await,
+                };
+                let outcome = stage.strike(&cut).await;
+                (stage, outcome)
+            })
+        };
+        let act = act.await;
+        let mut tally = tally.lock().expect("no worker panicked");
+        match act {
+            Ok((kept, (struck, mending))) => {
+                stage = Some(kept);
+                tally.mended += usize::from(mending == Mending::Something);
+                if let Struck::Missed = struck {
+                    queue.lock().expect("no worker panicked").end(cut.fate);
+                    tally.missed.push(cut);
+                } else {
+                    tally.struck += 1;
+                }
+            }
+            Err(error) => {
+                let panic = error.into_panic();
+                let why = match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+                    (Some(why), _) => why,
+                    (None, Some(why)) => *why,
+                    (None, None) => "it panicked without a text",
+                };
+                writeln!(tally.broken, "{scene:?}, {cut}: {why}\n").expect("a String takes all");
+            }
+        }
+    }
+}
+
+/// The calls of regcred's in a clean pass of a scene.
+async fn clean_pass(test: &str, scene: Scene) -> Vec<Call> {
+    let mut stage = Stage::set(test, scene).await;
+    let password = stage.next_password();
+    let mut publication = Publication::begin(&stage.world, &stage.aws, &password).await;
+    stage.world.set_harbor_password(&password);
+    let (told, calls) = publication.watch(sync(&stage.world)).await;
+    assert_eq!(told.code, 4, "the odd hosts were not reached: {}", told.stderr);
+    publication.hold().await;
+    assert_eq!(
+        recover(&mut publication).await,
+        Mending::Nothing,
+        "the pass after a clean one writes nothing"
+    );
+    calls
+}
+
+async fn crash_anywhere(test: &'static str, scene: Scene) {
+    let calls = clean_pass(test, scene).await;
+    let queue = match env::var("REGCRED_CRASH").as_deref() {
+        Ok("every") => Queue::every_call(calls.len()),
+        Ok(other) => panic!("REGCRED_CRASH is `{other}`; it may be `every`"),
+        Err(_) => Queue::of_each_operation(&calls),
+    };
+    strike_all(test, scene, queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_publication_survives_whatever_happens_to_any_of_its_calls() {
+    crash_anywhere("crash_first_publication", Scene::FirstPublication).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_password_survives_whatever_happens_to_any_call_of_its_pass() {
+    crash_anywhere("crash_password_change", Scene::PasswordChange).await;
+}
