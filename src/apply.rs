@@ -63,7 +63,7 @@ pub(crate) async fn objects(
     progress: &dyn ProgressSink,
 ) -> Vec<ObjectReport> {
     let writes = steps.into_iter().map(|(seen, step, write)| async move {
-        let ObjectStep { ecs_config, location, bucket, key, action, held, kept, pruned } = step;
+        let ObjectStep { ecs_config, location, bucket, key, action, held, kept, pruned, notes } = step;
         let mut report = ObjectReport {
             ecs_config,
             location,
@@ -75,6 +75,7 @@ pub(crate) async fn objects(
             held,
             kept,
             pruned,
+            notes,
         };
         match (action, write) {
             (ObjectAction::Unchanged { version, .. }, _) => report.object_version = version,

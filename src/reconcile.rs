@@ -92,7 +92,7 @@ pub(crate) async fn sync(
         }
         fleets.push(FleetReport { fleet: name.clone(), location: fleet.location.clone(), outcome });
     }
-    let report = Report::new(registries, secrets, objects, fleets);
+    let report = Report::new(registries, secrets, objects, fleets, context.scope.ground(context.config));
     tracing::info!(verdict = ?report.verdict, "pass ended");
     Ok(report)
 }
@@ -119,14 +119,17 @@ pub(crate) async fn status(context: &Context<'_>) -> Result<Status, Failure> {
         };
         fleets.push(FleetStatus { fleet: name.clone(), location: fleet.location.clone(), sight });
     }
-    Ok(Status::new(registry_plans(context, &sighting), secrets, objects, fleets))
+    let ground = context.scope.ground(context.config);
+    Ok(Status::new(registry_plans(context, &sighting), secrets, objects, fleets, ground))
 }
 
 async fn see_all(context: &Context<'_>, name: &FleetName, fleet: &Fleet, revision: &Revision) -> FleetSight {
     let clients = context.locations.at(&fleet.location);
     let observation = async {
-        let clusters = fleet::clusters(clients, name, fleet).await?;
-        fleet::observe(clients, name, &clusters, Listing::All, revision).await
+        let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
+        let mut observation = fleet::observe(clients, name, &clusters, Listing::All, revision).await?;
+        observation.unseen.extend(unmeant);
+        Ok(observation)
     };
     match observation.await {
         Err(failure) => FleetSight::Failed { failure },
@@ -247,7 +250,7 @@ async fn see_fleet(
     meant: &mut Meant,
 ) -> Result<FleetObservation, Failure> {
     let clients = context.locations.at(&fleet.location);
-    let clusters = fleet::clusters(clients, name, fleet).await?;
+    let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
     for cluster in &clusters {
         let place = (fleet.location.clone(), cluster.clone());
         if let Some(other) = meant.insert(place, name.clone()).filter(|other| other != name) {
@@ -259,7 +262,10 @@ async fn see_fleet(
             ));
         }
     }
-    fleet::observe(clients, name, &clusters, Listing::Different(revision), revision).await
+    let mut observation =
+        fleet::observe(clients, name, &clusters, Listing::Different(revision), revision).await?;
+    observation.unseen.extend(unmeant);
+    Ok(observation)
 }
 
 async fn plan_fleet(

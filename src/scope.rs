@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use regcred_core::names::{EcsConfigName, FleetName, RegistryName};
-use regcred_core::report::{Failure, FailureKind};
+use regcred_core::report::{Coverage, Failure, FailureKind, Ground};
 
 use crate::config::Config;
 
 /// What was named on the command line, resolved against the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
+    coverage: Coverage,
     registries: BTreeSet<RegistryName>,
     ecs_configs: BTreeSet<EcsConfigName>,
     fleets: BTreeSet<FleetName>,
@@ -46,7 +47,9 @@ impl Scope {
         let held_there = |registry: &RegistryName| {
             ecs_configs.iter().any(|name| config.ecs_configs[name].registries.contains(registry))
         };
+        let whole = registries.is_empty() && fleets.is_empty();
         Ok(Self {
+            coverage: if whole { Coverage::Whole } else { Coverage::Part },
             registries: config
                 .registries
                 .keys()
@@ -64,6 +67,13 @@ impl Scope {
                 .collect(),
             ecs_configs,
         })
+    }
+
+    /// What is left open by the configuration and by what was named.
+    pub(crate) fn ground(&self, config: &Config) -> Ground {
+        let is_loaded = |name: &EcsConfigName| config.fleets.values().any(|fleet| fleet.ecs_config == *name);
+        let unwatched = self.ecs_configs.iter().filter(|name| !is_loaded(name)).count();
+        Ground { coverage: self.coverage, unwatched }
     }
 
     pub(crate) fn has_registry(&self, name: &RegistryName) -> bool {

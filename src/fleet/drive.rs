@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use regcred_core::host::{ClusterName, HostId, InstanceStatus};
+use regcred_core::host::{ClusterName, HostId, InstanceStatus, PENDING_REVISION, REVISION_ATTRIBUTE};
 use regcred_core::invocation::{self, Progress as InvocationProgress};
 use regcred_core::names::FleetName;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::rollout::{
-    self, CommandId, Ending, Event, HostOutcome, Instance, Policy, Refusal, Sample, Seen, Step,
+    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, Instance, Policy, Refusal, Sample,
+    Seen, Step,
 };
 
 use crate::aws::{AwsError, AwsErrorKind, Clients, Recording, SendOutcome, SentCommand};
@@ -53,9 +54,15 @@ impl Driver<'_> {
                         tokio::time::sleep(wait).await;
                     }
                     Step::Send { hosts, max_errors } => {
-                        seen.apply(self.policy, Event::Sending { hosts: hosts.clone() }, now());
-                        let event = self.send(hosts, max_errors, &mut failures).await;
-                        seen.apply(self.policy, event, now());
+                        let (ready, refused) = self.disown(seen, hosts, &mut failures).await;
+                        for event in refused {
+                            seen.apply(self.policy, event, now());
+                        }
+                        if !ready.is_empty() {
+                            seen.apply(self.policy, Event::Sending { hosts: ready.clone() }, now());
+                            let event = self.send(ready, max_errors, &mut failures).await;
+                            seen.apply(self.policy, event, now());
+                        }
                     }
                     Step::Poll { command } => {
                         let event = self.poll(command, &mut failures).await;
@@ -100,6 +107,57 @@ impl Driver<'_> {
                 self.progress.tell(Progress::HostEnded { fleet: self.fleet.clone(), host: line });
             }
         }
+    }
+
+    /// Takes back what is recorded of these hosts, before anything runs on them. A host of which that cannot be done is
+    /// not sent to: its record would tell of a revision that it may not hold any more. Returns the hosts that may be
+    /// sent to, and what became of the others.
+    async fn disown(
+        &self,
+        seen: &Seen,
+        hosts: Vec<HostId>,
+        failures: &mut Vec<Failure>,
+    ) -> (Vec<HostId>, Vec<Event>) {
+        let mut ready = Vec::new();
+        let mut recorded: BTreeMap<&ClusterName, Vec<(HostId, Recording)>> = BTreeMap::new();
+        for id in hosts {
+            match seen.host(&id) {
+                Some(host) if host.attributes.recorded.is_some() => {
+                    let recording = Recording {
+                        instance_arn: host.arn.to_string(),
+                        attribute: REVISION_ATTRIBUTE,
+                        value: PENDING_REVISION.to_owned(),
+                    };
+                    recorded.entry(&host.cluster).or_default().push((id, recording));
+                }
+                Some(_) | None => ready.push(id),
+            }
+        }
+        let mut refused = Vec::new();
+        for (cluster, pairs) in recorded {
+            for chunk in pairs.chunks(ATTRIBUTES_PER_CALL) {
+                let (ids, recordings): (Vec<HostId>, Vec<Recording>) = chunk.iter().cloned().unzip();
+                if self.clients.ecs.record(cluster.as_str(), &recordings).await.is_ok() {
+                    ready.extend(ids);
+                    continue;
+                }
+                // One that is gone must not keep the others from being restarted.
+                for (id, recording) in ids.into_iter().zip(recordings) {
+                    match self.clients.ecs.record(cluster.as_str(), &[recording]).await {
+                        Ok(()) => ready.push(id),
+                        Err(error) => {
+                            let refusal = match error.kind {
+                                AwsErrorKind::NotFound => Refusal::InvalidInstance,
+                                _ => refusal(&error),
+                            };
+                            note(failures, error.failure(format!("cannot take back the revision of {id}")));
+                            refused.push(Event::SendRefused { hosts: vec![id], refusal });
+                        }
+                    }
+                }
+            }
+        }
+        (ready, refused)
     }
 
     async fn send(&self, hosts: Vec<HostId>, max_errors: u32, failures: &mut Vec<Failure>) -> Event {

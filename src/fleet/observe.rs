@@ -32,23 +32,34 @@ pub(crate) enum Listing<'a> {
     All,
 }
 
-/// The names of the clusters that a fleet's patterns mean now. Costs a call only where there is a pattern.
+/// The names of the clusters that a fleet's patterns mean now, and a failure for each pattern that means none. Costs a
+/// call only where there is a pattern.
 pub(crate) async fn clusters(
     clients: &Clients,
     name: &FleetName,
     fleet: &Fleet,
-) -> Result<Vec<ClusterName>, Failure> {
+) -> Result<(Vec<ClusterName>, Vec<Failure>), Failure> {
     let mut names: BTreeSet<String> =
         fleet.clusters.iter().filter_map(ClusterPattern::as_exact).map(str::to_owned).collect();
-    if names.len() < fleet.clusters.len() {
+    let mut unseen = Vec::new();
+    if fleet.clusters.iter().any(|pattern| pattern.as_exact().is_none()) {
         let all = clients.ecs.clusters().await;
         let all =
             all.map_err(|error| error.failure(format!("cannot list the clusters of fleet `{name}`")))?;
-        names.extend(
-            all.into_iter().filter(|each| fleet.clusters.iter().any(|pattern| pattern.matches(each))),
-        );
+        for pattern in fleet.clusters.iter().filter(|pattern| pattern.as_exact().is_none()) {
+            let meant: Vec<&String> = all.iter().filter(|each| pattern.matches(each)).collect();
+            if meant.is_empty() {
+                unseen.push(Failure::new(
+                    FailureKind::Missing,
+                    format!("cannot see the hosts of fleet `{name}`"),
+                    format!("no cluster is called like `{pattern}`"),
+                    format!("correct or remove it in fleets.{name}.clusters"),
+                ));
+            }
+            names.extend(meant.into_iter().cloned());
+        }
     }
-    Ok(names.into_iter().map(ClusterName::new).collect())
+    Ok((names.into_iter().map(ClusterName::new).collect(), unseen))
 }
 
 /// Looks at the hosts of `clusters`. SSM and the clusters' sizes are asked for only when a host could be restarted.

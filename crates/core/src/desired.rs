@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::agent::{AuthMap, AuthType, Environment, Login, PullAuth};
 use crate::credential::Credential;
 use crate::fingerprint::FingerprintKey;
-use crate::formats::ecs_config::{self, Edited, Foreign, Wanted};
+use crate::formats::ecs_config::{self, Edited, Foreign, Note, Wanted};
 use crate::formats::repository_credentials;
 use crate::names::{EcsConfigName, LocationName, RegistryName};
 use crate::observed::{Observed, Precondition, Published};
@@ -111,6 +111,7 @@ pub fn object(
         held: Vec::new(),
         kept: Vec::new(),
         pruned: Vec::new(),
+        notes: Vec::new(),
     };
     let published = match observed {
         Observed::Unknown(failure) => {
@@ -162,6 +163,9 @@ pub fn object(
         held.push((registry.clone(), server.clone(), Hold::NotRenderable, Some(failure)));
         wanted[position].desired = ecs_config::Desired::Hold;
     };
+    if let Some(failure) = lost(spec, &edited) {
+        return (step(ObjectAction::Blocked { failure }), None);
+    }
     let revision = edited.auth.revision(key);
     let action = match published {
         None if edited.is_changed() => ObjectAction::Create { revision },
@@ -184,8 +188,7 @@ pub fn object(
     };
     let expects =
         published.map_or(Precondition::Absent, |published| Precondition::Holds(published.version.clone()));
-    let Edited { text, change: _, auth: _, published: _, held: _, unpublished, kept, pruned, notes: _ } =
-        edited;
+    let Edited { text, change: _, auth: _, published: _, held: _, unpublished, kept, pruned, notes } = edited;
     let held = held
         .into_iter()
         .map(|(registry, server, why, failure)| HeldEntry {
@@ -199,7 +202,24 @@ pub fn object(
         ObjectAction::Create { .. } | ObjectAction::Replace { .. } => Some(Write { content: text, expects }),
         ObjectAction::Unchanged { .. } | ObjectAction::Blocked { .. } => None,
     };
-    (ObjectStep { held, kept, pruned, ..step(action) }, write)
+    let notes = notes.iter().map(ToString::to_string).collect();
+    (ObjectStep { held, kept, pruned, notes, ..step(action) }, write)
+}
+
+/// Why an edit must not be made that would take from agents what a held registry has published: to hold is to keep.
+fn lost(spec: &ObjectSpec, edited: &Edited) -> Option<Failure> {
+    edited.notes.iter().find_map(|note| match note {
+        Note::NotConverted { server, why } => Some(Failure::new(
+            FailureKind::Refused,
+            format!("cannot keep what `s3://{}/{}` has published of {server}", spec.bucket, spec.key),
+            format!("it cannot be written in the format `{}`: {why}", spec.auth_type),
+            format!(
+                "keep the former `format` of ecs_configs.{}, or let the source of {server} be read and fit it",
+                spec.name
+            ),
+        )),
+        _ => None,
+    })
 }
 
 /// What was read of a registry's source.

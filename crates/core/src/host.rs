@@ -14,6 +14,11 @@ use crate::invocation::NothingRan;
 /// The custom attribute of a container instance that names the revision which it was proven to have loaded.
 pub const REVISION_ATTRIBUTE: &str = "regcred.revision";
 
+/// What [`REVISION_ATTRIBUTE`] is overwritten with before a host is sent to. From then on it is not known what its agent
+/// holds, whatever becomes of the command and of the pass: were the old revision left there, a host that holds a newer
+/// one would count as proven as soon as the old one is desired again.
+pub const PENDING_REVISION: &str = "pending";
+
 /// The custom attribute that names the revision which was tried on this host and failed: it is not tried again there
 /// until the revision changes or a person asks for it.
 pub const FAILED_ATTRIBUTE: &str = "regcred.failed";

@@ -87,7 +87,7 @@ pub(super) fn secrets(page: &mut Page, steps: &[SecretStep]) {
 }
 
 pub(super) fn objects(page: &mut Page, steps: &[ObjectStep]) {
-    for ObjectStep { ecs_config, location, bucket, key, action, held, kept, pruned } in steps {
+    for ObjectStep { ecs_config, location, bucket, key, action, held, kept, pruned, notes } in steps {
         let name = format!("s3://{bucket}/{key}");
         match action {
             ObjectAction::Create { .. } => {
@@ -104,6 +104,9 @@ pub(super) fn objects(page: &mut Page, steps: &[ObjectStep]) {
             ObjectAction::Unchanged { .. } | ObjectAction::Blocked { .. } => {}
         }
         foreign(page, kept, pruned);
+        for note in notes {
+            page.line(format!("  note: {note}"));
+        }
         for HeldEntry { registry, why, published, failure: _ } in held {
             let stays = if *published { "stays as it is published" } else { "is not published" };
             page.line(format!("  {registry} {stays} in {ecs_config}: {}", words::hold(*why)));

@@ -2,7 +2,7 @@
 
 use regcred_core::plan::{CredentialPlan, HeldEntry};
 use regcred_core::report::{
-    FleetOutcome, FleetReport, HostCounts, ObjectReport, Outcome, Report, Revocation, SecretReport,
+    Coverage, FleetOutcome, FleetReport, HostCounts, ObjectReport, Outcome, Report, Revocation, SecretReport,
 };
 use regcred_core::rollout::Ending;
 
@@ -84,6 +84,7 @@ fn objects(page: &mut Page, reports: &[ObjectReport]) {
             held,
             kept,
             pruned,
+            notes,
         } = object;
         match outcome {
             Outcome::Created | Outcome::Replaced => {
@@ -101,6 +102,9 @@ fn objects(page: &mut Page, reports: &[ObjectReport]) {
                 page.line(format!("  {ecs_config} in {location} stays: {}", words::hold(*why)));
             }
             Outcome::Failed { failure } => page.line(three_lines(failure)),
+        }
+        for note in notes {
+            page.line(format!("  note: {note}"));
         }
         for HeldEntry { registry, why, published, failure } in held {
             let stays = if *published { "stays as it is published" } else { "is not published" };
@@ -142,33 +146,38 @@ fn fleet(page: &mut Page, report: &FleetReport) {
     }
 }
 
-/// The question behind every rotation: may the old password go?
+/// The question behind every rotation: may the old passwords go?
 pub(super) fn revocation(page: &mut Page, revocation: &Revocation) {
-    let Revocation { safe, old, unknown, places } = *revocation;
+    let Revocation { safe, old, unknown, unsupported, places, unwatched, coverage } = *revocation;
     if safe {
         page.line(
-            "The old password may be revoked: everything that counts is known to hold the current one.",
+            "The old password may be revoked: everything in the config is known to hold the current one.",
         );
         return;
     }
-    let hold = |count| if count == 1 { "holds" } else { "hold" };
+    let verb = |count, one, many| if count == 1 { one } else { many };
     let mut reasons = Vec::new();
     if old > 0 {
-        reasons.push(format!("{} {} it", counted(old, "host"), hold(old)));
+        reasons.push(format!("{} {} it", counted(old, "host"), verb(old, "holds", "hold")));
     }
     if unknown > 0 {
-        let are = if unknown == 1 { "is" } else { "are" };
-        reasons.push(format!(
-            "{} {are} unknown",
-            if old > 0 { number(unknown) } else { counted(unknown, "host") }
-        ));
+        let hosts = if old > 0 { number(unknown) } else { counted(unknown, "host") };
+        reasons.push(format!("{hosts} {} unknown", verb(unknown, "is", "are")));
+    }
+    if unsupported > 0 {
+        reasons.push(format!("{} unsupported, and cannot be looked into", counted(unsupported, "host")));
     }
     if places > 0 {
-        let are = if places == 1 { "is" } else { "are" };
-        reasons.push(format!(
-            "{} {are} not up to date",
-            counted(places, "secret, object or fleet").replace("fleets", "fleet")
-        ));
+        let places =
+            if places == 1 { "1 place is".to_owned() } else { format!("{} places are", number(places)) };
+        reasons.push(format!("{places} not up to date (see above)"));
     }
-    page.line(format!("Do not revoke the old password yet: {}.", reasons.join(", ")));
+    if unwatched > 0 {
+        reasons
+            .push(format!("no fleet loads {}, so its hosts are unknown", counted(unwatched, "ecs.config")));
+    }
+    if coverage == Coverage::Part {
+        reasons.push("only a part of the config was looked at".to_owned());
+    }
+    page.line(format!("Do not revoke the old password yet: {}.", reasons.join("; ")));
 }

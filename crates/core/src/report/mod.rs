@@ -105,6 +105,9 @@ pub struct ObjectReport {
     pub kept: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pruned: Vec<String>,
+    /// What else a person may want to know of the edit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -145,16 +148,47 @@ pub enum FleetOutcome {
 }
 
 /// Whether the credentials that were published before may be revoked at the registry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Revocation {
-    /// Every secret, object and host that counts is known to hold what is published now.
+    /// Everything that the configuration names is known to hold what is published now.
     pub safe: bool,
     /// Hosts that surely hold an older credential, or none.
     pub old: usize,
     /// Hosts of which it is not known.
     pub unknown: usize,
+    /// Hosts of platforms that regcred cannot look into.
+    pub unsupported: usize,
     /// Secrets, objects and fleets that could not be brought up to date or looked at.
     pub places: usize,
+    /// Objects that no fleet loads, so that nobody knows which hosts do.
+    pub unwatched: usize,
+    pub coverage: Coverage,
+}
+
+/// How much of the configuration a pass was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coverage {
+    Whole,
+    /// Something was named on the command line, and the rest was not looked at.
+    Part,
+}
+
+/// What the configuration leaves open, whatever a pass sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ground {
+    pub coverage: Coverage,
+    /// Objects in scope that no fleet loads.
+    pub unwatched: usize,
+}
+
+impl Revocation {
+    fn new(old: usize, unknown: usize, unsupported: usize, places: usize, ground: Ground) -> Self {
+        let Ground { coverage, unwatched } = ground;
+        let open = old + unknown + unsupported + places + unwatched;
+        let safe = open == 0 && coverage == Coverage::Whole;
+        Self { safe, old, unknown, unsupported, places, unwatched, coverage }
+    }
 }
 
 impl Report {
@@ -164,32 +198,36 @@ impl Report {
         secrets: Vec<SecretReport>,
         objects: Vec<ObjectReport>,
         fleets: Vec<FleetReport>,
+        ground: Ground,
     ) -> Self {
         let counts = HostCounts::of(fleets.iter().flat_map(FleetReport::hosts));
         let places = secrets.iter().filter(|each| !each.outcome.is_right()).count()
             + objects.iter().filter(|each| !each.is_right()).count()
             + fleets.iter().map(FleetReport::unseen).sum::<usize>();
-        let (old, unknown) = (counts.old(), counts.unknown());
-        let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
+        let revocation = Revocation::new(counts.old(), counts.unknown(), counts.unsupported, places, ground);
         let unread = registries.iter().any(RegistryPlan::is_unreadable);
         let stores = if unread || places > 0 { Verdict::Partial } else { Verdict::Converged };
         let verdict = fleets.iter().map(FleetReport::verdict).fold(stores, Verdict::worse);
         Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
     }
 
-    /// Whether the pass wrote no secret and no object, and restarted nobody.
+    /// Whether the pass changed nothing: it wrote no secret, no object and no record, and restarted nobody. A write that
+    /// failed or was overtaken may have left something.
     pub fn is_idle(&self) -> bool {
-        !self.secrets.iter().any(|each| each.outcome.is_write())
-            && !self.objects.iter().any(|each| each.outcome.is_write())
+        let touched = |outcome: &Outcome| match outcome {
+            Outcome::Unchanged | Outcome::Held { .. } => false,
+            Outcome::Created | Outcome::Replaced | Outcome::Superseded | Outcome::Failed { .. } => true,
+        };
+        !self.secrets.iter().any(|each| touched(&each.outcome))
+            && !self.objects.iter().any(|each| touched(&each.outcome))
             && self.fleets.iter().flat_map(FleetReport::hosts).all(|host| match host.outcome {
                 HostOutcome::Current
-                | HostOutcome::Proven { restarted: false }
                 | HostOutcome::Unsupported { .. }
                 | HostOutcome::Unreachable { .. }
                 | HostOutcome::FailedBefore { .. }
                 | HostOutcome::Waiting
                 | HostOutcome::Gone => true,
-                HostOutcome::Proven { restarted: true }
+                HostOutcome::Proven { .. }
                 | HostOutcome::Unproven { .. }
                 | HostOutcome::Restored { .. }
                 | HostOutcome::Refused { .. }

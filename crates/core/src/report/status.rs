@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Failure, HostCounts, Revocation, VERSION, Verdict};
+use super::{Failure, Ground, HostCounts, Revocation, VERSION, Verdict};
 use crate::fingerprint::Revision;
 use crate::names::{FleetName, LocationName};
 use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
@@ -62,6 +62,7 @@ impl Status {
         secrets: Vec<SecretStep>,
         objects: Vec<ObjectStep>,
         fleets: Vec<FleetStatus>,
+        ground: Ground,
     ) -> Self {
         let stores = Plan::new(registries, secrets, objects, Vec::new());
         let stale = stores.stale_places();
@@ -77,8 +78,9 @@ impl Status {
         let fleets_failed = fleets.iter().any(has_failed);
         let unseen: usize = fleets.iter().map(unseen).sum();
         let counts = HostCounts::of(fleets.iter().flat_map(FleetStatus::hosts));
-        let (old, unknown, places) = (counts.old(), counts.unknown(), stale + unseen);
-        let revocation = Revocation { safe: old + unknown + places == 0, old, unknown, places };
+        // A host without the record may hold anything: it was never asked, or was being restarted when a pass died.
+        let (old, unknown) = (counts.old() - counts.waiting, counts.unknown() + counts.waiting);
+        let revocation = Revocation::new(old, unknown, counts.unsupported, stale + unseen, ground);
         let hosts = if old + unknown == 0 { Verdict::Converged } else { Verdict::Drift };
         let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
         let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
