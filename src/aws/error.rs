@@ -5,7 +5,6 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use regcred_core::report::{Failure, FailureKind};
 
@@ -65,7 +64,7 @@ impl AwsError {
         let code = error.code().map(str::to_owned);
         let kind = match error {
             SdkError::ConstructionFailure(_) => AwsErrorKind::NotSent,
-            SdkError::DispatchFailure(_) if lacks_credentials(error) => AwsErrorKind::NoCredentials,
+            SdkError::DispatchFailure(_) if credentials_error(error).is_some() => AwsErrorKind::NoCredentials,
             SdkError::DispatchFailure(failure) if failure.is_user() => AwsErrorKind::NotSent,
             SdkError::ServiceError(_) => kind_of(code.as_deref(), status),
             // The enum is open: what the SDK may add is no proof that nothing was done either.
@@ -74,7 +73,11 @@ impl AwsError {
         let said = match kind {
             AwsErrorKind::Invalid | AwsErrorKind::Exists => String::new(),
             AwsErrorKind::NotSent | AwsErrorKind::NoAnswer | AwsErrorKind::NoCredentials => {
-                if status.is_some() { String::new() } else { DisplayErrorContext(error).to_string() }
+                if status.is_some() {
+                    String::new()
+                } else {
+                    said_by(credentials_error(error).unwrap_or(error))
+                }
             }
             AwsErrorKind::NotFound
             | AwsErrorKind::PreconditionFailed
@@ -162,15 +165,26 @@ impl AwsError {
     }
 }
 
-fn lacks_credentials<E: Error + Send + Sync + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if current.is::<CredentialsError>() {
-            return true;
+/// The provider's own error, where a call failed for want of credentials.
+fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    causes(error).find(|cause| cause.is::<CredentialsError>())
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
+}
+
+/// What an error and its causes say, in one line: a provider chain lists its tries in several. (The SDK's
+/// `DisplayErrorContext` would add the error's debug text.)
+fn said_by(error: &(dyn Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in causes(error) {
+        let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !said.iter().any(|known| known.contains(&text)) {
+            said.push(text);
         }
-        cause = current.source();
     }
-    false
+    said.join(": ")
 }
 
 /// Codes come from the services' models and from S3's error list; the status decides where no code is known.
@@ -234,6 +248,17 @@ mod tests {
         assert_eq!(kind_of(Some("InternalServerError"), Some(500)), AwsErrorKind::NoAnswer);
         assert_eq!(kind_of(Some("ServiceUnavailable"), Some(503)), AwsErrorKind::NoAnswer);
         assert_eq!(kind_of(Some("SlowDown"), Some(503)), AwsErrorKind::Throttled);
+    }
+
+    #[test]
+    fn what_an_error_and_its_causes_say_is_one_line_and_nothing_is_said_twice() {
+        let inner = CredentialsError::not_loaded(
+            "no credentials in the chain:\n  Environment: unset\n  Profile: none",
+        );
+        let text = said_by(&inner);
+        assert!(text.ends_with(": no credentials in the chain: Environment: unset Profile: none"), "{text}");
+        let outer = std::io::Error::other(std::io::Error::other("refused"));
+        assert_eq!(said_by(&outer), "refused");
     }
 
     #[test]

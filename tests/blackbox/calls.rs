@@ -39,7 +39,7 @@ fn assert_costs(calls: &[Call], registries: usize, objects: usize, clusters: usi
     assert_eq!(count(calls, "BatchGetSecretValue"), registries.div_ceil(20), "{what}");
     assert_eq!(count(calls, "GetObject"), objects + 1, "the objects, and the state: {what}");
     assert_eq!(count(calls, "ListContainerInstances"), clusters, "{what}");
-    let all: Vec<_> = calls.iter().map(|call| &call.operation).collect();
+    let all: Vec<_> = calls.iter().map(|call| (call.service, &call.operation)).collect();
     assert_eq!(all.len(), registries.div_ceil(20) + objects + clusters + 1, "{what}: {all:?}");
 }
 

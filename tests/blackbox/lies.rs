@@ -53,6 +53,8 @@ pub(crate) enum Behaviour {
     IfMatchIsAtomic,
     /// A `PutObject` to a versioned bucket tells the version, and `GetObject` tells it again.
     VersionIdsAreTold,
+    /// The root of `GetBucketVersioning`'s document has the name that a client looks for.
+    VersioningIsReadable,
     /// An object under SSE-KMS has an `ETag` that is not the MD5 of its content.
     KmsEtagIsNotMd5,
     /// SSE-KMS without a key id takes the account's own key for S3.
@@ -115,6 +117,7 @@ const TABLE: &[Row] = &{
         row(IfMatchOnAbsentIs404,      Right,                                              Right),
         row(IfMatchIsAtomic,           Flaky("one round in 25 of 16 writers had two winners"), Right),
         row(VersionIdsAreTold,         Right,                                              Right),
+        row(VersioningIsReadable,      Wrong("the document's root has another name"),      Right),
         row(KmsEtagIsNotMd5,           Wrong("it is the MD5"),                             Wrong("it is the MD5")),
         row(KmsNeedsNoKeyId,           Right,                                              Wrong("it is refused")),
         row(ChecksumIsChecked,         Wrong("any checksum is taken"),                     Right),
@@ -345,6 +348,12 @@ impl Trial<'_> {
                 let got = self.call("s3", "GET", &path, &[], b"").await;
                 let version = one.header("x-amz-version-id");
                 version.is_some() && got.header("x-amz-version-id") == version && got.text() == "one"
+            }
+            Behaviour::VersioningIsReadable => {
+                let (path, _) = self.object().await;
+                let bucket = path.trim_end_matches("/ecs.config");
+                let told = self.call("s3", "GET", &format!("{bucket}?versioning"), &[], b"").await.text();
+                told.contains("<VersioningConfiguration") && told.contains("<Status>Enabled</Status>")
             }
             Behaviour::KmsEtagIsNotMd5 => {
                 let (path, _) = self.object().await;

@@ -2,14 +2,18 @@
 //! tests/README.md says how to run a part of it.
 
 mod calls;
+mod cli;
 mod crash;
 mod http;
 mod lies;
+mod messages;
 mod processes;
 mod rollouts;
 mod sdk;
+mod silence;
 mod stores;
 mod story;
+mod third;
 mod third_party;
 mod tools;
 mod world;

@@ -1,8 +1,6 @@
 //! AWS by its own SDK: what a test puts there before regcred comes, and reads back afterwards. For the sandbox and the third
 //! parties alike.
 
-#![expect(dead_code, reason = "the tests to come take the rest")]
-
 use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};

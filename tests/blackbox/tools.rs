@@ -99,7 +99,7 @@ pub(crate) struct AwsEnvironment<'a> {
 }
 
 impl AwsEnvironment<'_> {
-    fn variables(&self) -> [(&'static str, &str); 8] {
+    pub(crate) fn variables(&self) -> [(&'static str, &str); 8] {
         let Self { endpoint, region, access_key_id, secret_access_key } = *self;
         [
             ("AWS_ENDPOINT_URL", endpoint),

@@ -3,8 +3,6 @@
 //!
 //! It must not know what regcred should do: that is for the tests to say.
 
-#![expect(dead_code, reason = "each of the tests to come takes what it needs")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -193,7 +191,6 @@ pub(crate) fn writes(calls: &[Call]) -> Vec<&str> {
 /// One call, as the sandbox saw it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Call {
-    pub(crate) number: u64,
     pub(crate) service: Service,
     pub(crate) operation: String,
     /// `None` for a call that was never answered.
@@ -287,10 +284,19 @@ impl World {
         self.write("secrets/harbor.json", &pair.to_string());
     }
 
+    /// What regcred's environment holds here, and all of it.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let endpoint = self.endpoint();
+        let of_aws = Self::aws_environment(&endpoint);
+        let of_aws = of_aws.variables().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let own = self.environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+        of_aws.into_iter().chain(own).collect()
+    }
+
     /// The real binary with these arguments, to be run or started in this world.
     pub(crate) fn regcred(&self, arguments: &[&str]) -> Program {
-        let mut program = self.in_world(Program::regcred()).arguments(arguments.iter().copied());
-        for (name, value) in &self.environment {
+        let mut program = Program::regcred().arguments(arguments.iter().copied());
+        for (name, value) in self.variables() {
             program = program.variable(name, value);
         }
         program.folder(self.folder.path()).limit(PASS_LIMIT)
@@ -312,10 +318,6 @@ impl World {
         let endpoint = self.endpoint();
         let aws = Program::aws(test, &Self::aws_environment(&endpoint))?;
         Some(aws.arguments(arguments.iter().copied()).folder(self.folder.path()))
-    }
-
-    fn in_world(&self, program: Program) -> Program {
-        program.aws_environment(&Self::aws_environment(&self.endpoint()))
     }
 
     fn aws_environment(endpoint: &str) -> AwsEnvironment<'_> {
