@@ -193,6 +193,7 @@ impl Host {
             let stderr = "sh: cannot fork: Resource temporarily unavailable\n".to_owned();
             return Ok(ScriptResult { exit_code, stdout: String::new(), stderr, timed_out: false });
         }
+        let _script_time = self.clock.script();
         match &self.pretence {
             Pretence::Shell(shell) => shell.run(self, script, timeout).await,
             Pretence::Memory(memory) => Ok(memory::run(self, &mut lock(memory), script)),

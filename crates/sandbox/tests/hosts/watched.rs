@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use regcred_sandbox::hosts::Host;
 
+/// The tools that change something on a host, or let time pass. Between two of them nothing comes to be but files that
+/// every run begins by removing, so that a kill is the same wherever it falls.
+const CHANGE: [&str; 9] = ["cat", "chmod", "cp", "mkdir", "mv", "rm", "sleep", "sync", "systemctl"];
+
 pub(crate) struct Watched {
     folder: PathBuf,
 }
@@ -31,17 +35,25 @@ impl Watched {
     pub(crate) fn wrap(&self, name: &str, commands: &str) {
         let folder = self.folder.display();
         let real = self.real().join(name);
+        let real = real.display();
+        let count = match name {
+            "systemctl" => "[ \"$1\" = show ] || count",
+            _ if CHANGE.contains(&name) => "count",
+            _ => ":",
+        };
         let text = format!(
             "#!/bin/sh\n\
-             {{ printf '%s\\n' '{name}' \"$@\"; /usr/bin/env; }} >>'{folder}/seen'\n\
-             printf . >>'{folder}/calls'\n\
-             if [ -f '{folder}/kill-at' ] && [ \"$(/usr/bin/stat -c %s '{folder}/calls')\" -ge \"$(/bin/cat '{folder}/kill-at')\" ]; then\n\
-             \tkill -9 0\n\
-             fi\n\
+             {{ printf '%s\\n' '{name}' \"$@\"; export -p; }} >>'{folder}/seen'\n\
+             count() {{\n\
+             \tprintf . >>'{folder}/changes'\n\
+             \t[ -f '{folder}/kill-at' ] || return 0\n\
+             \tread -r at <'{folder}/kill-at'\n\
+             \t[ \"$(/usr/bin/stat -c %s '{folder}/changes')\" -lt \"$at\" ] || kill -9 0\n\
+             }}\n\
+             {count}\n\
              real() {{ '{real}' \"$@\"; }}\n\
              {commands}\n\
-             exec '{real}' \"$@\"\n",
-            real = real.display()
+             exec '{real}' \"$@\"\n"
         );
         // Another file, moved into place: the one there may be running.
         let new = self.folder.join("wrapper");
@@ -50,19 +62,19 @@ impl Watched {
         fs::rename(new, self.bin().join(name)).unwrap();
     }
 
-    /// Kills the whole run at this call of a tool, counted from 1.
-    pub(crate) fn kill_at(&self, call: usize) {
-        let _ = fs::remove_file(self.folder.join("calls"));
-        fs::write(self.folder.join("kill-at"), call.to_string()).unwrap();
+    /// Kills the whole run right before this change, counted from 1.
+    pub(crate) fn kill_before(&self, change: usize) {
+        let _ = fs::remove_file(self.folder.join("changes"));
+        fs::write(self.folder.join("kill-at"), format!("{change}\n")).unwrap();
     }
 
     pub(crate) fn let_live(&self) {
         let _ = fs::remove_file(self.folder.join("kill-at"));
     }
 
-    /// How many calls there were.
-    pub(crate) fn calls(&self) -> usize {
-        fs::read(self.folder.join("calls")).unwrap().len()
+    /// How many changes there were.
+    pub(crate) fn changes(&self) -> usize {
+        fs::read(self.folder.join("changes")).unwrap().len()
     }
 
     /// Every argument and every variable of all processes so far.
