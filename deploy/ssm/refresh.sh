@@ -642,6 +642,10 @@ agent_warned() {
     done | grep -q -e 'Could not parse .* type auth config' -e 'Malformed auth data' -e 'Unknown auth configuration'
 }
 
+has_failed() {
+    [ -n "$version" ] && [ -f "$failed" ] && [ "$(cat "$failed")" = "$version" ]
+}
+
 # restore REASON DETAIL: puts the old file back, restarts once more, and ends the script. DETAIL is empty where the
 # reason says it all.
 restore() {
@@ -707,6 +711,21 @@ confirm() {
     finish unchanged ''
 }
 
+# This version did not load here before. Ends the script, and a way back that was cut off: the agent is up and does not
+# hold the value, so that only the file can still have it, for the next start to load.
+decline() {
+    if read_trial; then
+        auth_lines "$config" >"$work/own" 2>/dev/null || true
+        if same "$work/own" "$work/wanted"; then
+            guard_config
+            keep_previous
+            put_config "$previous"
+        fi
+        close_trial
+    fi
+    finish tried '' 'this version did not load here before; --retry-failed, or another version, tries again'
+}
+
 # Writes, restarts and proves. Ends the script.
 try() {
     guard_config
@@ -753,9 +772,7 @@ main() {
     read_live || finish refused no-agent 'docker shows no container ecs-agent'
     note_other_sources
     if same "$work/live" "$work/wanted"; then confirm; fi
-    if [ "$REGCRED_MODE" = apply ] && [ -n "$version" ] && [ -f "$failed" ] && [ "$(cat "$failed")" = "$version" ]; then
-        finish tried '' 'this version did not load here before; --retry-failed, or another version, tries again'
-    fi
+    if [ "$REGCRED_MODE" = apply ] && has_failed; then decline; fi
     try
 }
 

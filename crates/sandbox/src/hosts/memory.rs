@@ -165,7 +165,7 @@ impl Run<'_> {
             return self.confirm(&wanted);
         }
         if !parameters.retry_failed && self.version.is_some() && self.memory.failed == self.version {
-            return Ok(End(Outcome::Tried, None));
+            return self.decline(&wanted);
         }
         self.attempt(&wanted, &live)
     }
@@ -227,6 +227,17 @@ impl Run<'_> {
         self.memory.trial = None;
         self.memory.failed = None;
         Ok(End(Outcome::Unchanged, None))
+    }
+
+    fn decline(&mut self, wanted: &AuthLines) -> Result<End, End> {
+        if self.memory.trial.is_some() {
+            let config = self.config()?;
+            if AuthLines::in_file(&config) == *wanted {
+                self.put_config(&self.keep_previous(&config, wanted))?;
+            }
+            self.memory.trial = None;
+        }
+        Ok(End(Outcome::Tried, None))
     }
 
     /// The script's `try`.

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use regcred_core::agent::Environment;
 use regcred_core::script::{LINE_LIMIT, Outcome, Reason, ScriptReport};
 use regcred_sandbox::hosts::{
     Behaviour, Cloud, FetchRefusal, Host, HostSpec, Platform, RoleCredentials, ScriptResult,
@@ -219,6 +220,45 @@ async fn a_run_that_is_killed_anywhere_is_finished_by_the_next_one_with_one_rest
                 }
             }
         });
+    }
+    playing.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_on_its_way_back_is_finished_by_the_next_one_with_the_old_file() {
+    let mut playing = JoinSet::new();
+    for behaviour in [Behaviour::RejectsChangedAuth, Behaviour::RestartKeepsOldEnvironment] {
+        let changes = {
+            let world = world(&Played::in_a_shell(), |spec| spec.behaviour = behaviour);
+            let watched = Watched::over(&world.host);
+            world.run().await;
+            watched.changes()
+        };
+        // Until the restart nothing differs from a run that ends well.
+        for change in changes / 2..=changes {
+            if playing.len() == 4 {
+                playing.join_next().await.unwrap().unwrap();
+            }
+            playing.spawn(async move {
+                let what = format!("{behaviour:?}, change {change} of {changes}");
+                let world = world(&Played::in_a_shell(), |spec| spec.behaviour = behaviour);
+                let watched = Watched::over(&world.host);
+                watched.kill_before(change);
+                let killed = world.host.run(&world.script(), PATIENCE).await.unwrap();
+                assert_eq!(killed.exit_code, 137, "{what}: {killed:?}");
+                watched.let_live();
+                let (report, result) = world.run().await;
+                assert!(matches!(report.outcome, Outcome::Restored | Outcome::Tried), "{what}: {result:?}");
+                assert_eq!(world.config(), old_config(), "{what}");
+                assert_eq!(world.host.loaded().unwrap(), Environment::parse(OLD.as_bytes()).auth(), "{what}");
+                assert!(world.host.agent().connected && world.host.agent().restarts <= 3, "{what}");
+                for (path, content) in files_below(world.host.root().unwrap()) {
+                    if !path.ends_with("etc/ecs/ecs.config") {
+                        assert_no_secret(&format!("{} ({what})", path.display()), &content);
+                    }
+                }
+            });
+        }
     }
     playing.join_all().await;
 }
