@@ -1,6 +1,13 @@
 //! The real binary, from outside, and the parts that others wrote. One binary, since each links the AWS SDK anew.
 //! tests/README.md says how to run a part of it.
 
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests read as stories: a panic is how they fail, and a thread of their own may sleep"
+)]
+
 mod calls;
 mod cli;
 mod crash;
