@@ -91,7 +91,7 @@ fn group_of(process: u32) -> Option<u32> {
 
 /// Kills the host's script, with all that it started, between its first write and its proof.
 async fn kill_in_a_trial(world: &World, host: &str) {
-    let until = Instant::now() + Duration::from_mins(1);
+    let until = Instant::now() + Duration::from_mins(3);
     loop {
         if let Some(script) = Script::on(world, host).filter(Script::is_in_a_trial) {
             script.kill();
