@@ -3,6 +3,8 @@
 
 #![expect(dead_code, reason = "the tests to come take the rest")]
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
@@ -22,7 +24,9 @@ impl Aws {
     pub(crate) fn new(environment: &AwsEnvironment<'_>) -> Self {
         let AwsEnvironment { endpoint, region, access_key_id, secret_access_key } = *environment;
         let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "a test");
-        let http = aws_smithy_http_client::Builder::new().build_http();
+        // hyper closes a connection that was idle for 30 seconds, perhaps just as the next call is sent on it.
+        let idle = Duration::from_secs(5);
+        let http = aws_smithy_http_client::Builder::new().pool_idle_timeout(idle).build_http();
         macro_rules! config {
             ($sdk:ident) => {
                 $sdk::config::Builder::new()
