@@ -1,6 +1,8 @@
 //! AWS by its own SDK: what a test puts there before regcred comes, and reads back afterwards. For the sandbox and the third
 //! parties alike.
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
@@ -20,7 +22,9 @@ impl Aws {
     pub(crate) fn new(environment: &AwsEnvironment<'_>) -> Self {
         let AwsEnvironment { endpoint, region, access_key_id, secret_access_key } = *environment;
         let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "a test");
-        let http = aws_smithy_http_client::Builder::new().build_http();
+        // hyper closes a connection that was idle for 30 seconds, perhaps just as the next call is sent on it.
+        let idle = Duration::from_secs(5);
+        let http = aws_smithy_http_client::Builder::new().pool_idle_timeout(idle).build_http();
         macro_rules! config {
             ($sdk:ident) => {
                 $sdk::config::Builder::new()

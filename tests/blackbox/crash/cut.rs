@@ -30,10 +30,9 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    /// What may happen to any one call.
     pub(super) const OF_ONE_CALL: [Self; 5] =
         [Self::KilledBefore, Self::KilledAfter, Self::Throttled, Self::Denied, Self::AnswerDropped];
-    /// What happens to a call and to the tries that follow it. It takes seconds, of waiting.
+    /// These take seconds, of waiting.
     pub(super) const OF_EVERY_TRY: [Self; 2] = [Self::ThrottledThroughout, Self::NeverAnswered];
 
     fn effect(self) -> Effect {
@@ -154,92 +153,52 @@ impl Cut {
 /// The cuts that are still to be made.
 pub(super) struct Queue {
     cuts: VecDeque<Cut>,
-    kind: Kind,
-}
-
-enum Kind {
-    Chosen,
-    /// Behind each cut comes the next call, until a pass ends before it.
-    Every {
-        ended: BTreeSet<Fate>,
-        at_least: usize,
-    },
+    /// Fates under which a pass ended before its call: there is no later one.
+    ended: BTreeSet<Fate>,
+    /// How many calls a clean pass makes.
+    calls: usize,
 }
 
 impl Queue {
-    /// One call at each operation's first, middle and last one; what strikes every try, at the first.
-    pub(super) fn of_each_operation(calls: &[Call]) -> Self {
-        let mut counts: BTreeMap<&str, (Service, u64)> = BTreeMap::new();
-        for call in calls {
-            counts.entry(&call.operation).or_insert((call.service, 0)).1 += 1;
-        }
-        let mut cuts = VecDeque::new();
-        for (operation, (service, count)) in counts {
-            // The four objects that S3 is given have little in common: a probe and its second half, state, ecs.config.
-            let positions = match operation {
-                "PutObject" => (1..=count).collect(),
-                _ => BTreeSet::from([1, count.div_ceil(2), count]),
-            };
-            let at = |nth, fate| Cut { which: Which::Of(service, operation.to_owned(), nth), fate };
-            // They take longest, and so begin first.
-            for fate in Fate::OF_EVERY_TRY {
-                cuts.push_front(at(1, fate));
-            }
-            for nth in positions {
-                cuts.extend(Fate::OF_ONE_CALL.map(|fate| at(nth, fate)));
-            }
-        }
-        Self { cuts, kind: Kind::Chosen }
-    }
-
-    /// Every call. `at_least`: how many a clean pass makes.
-    pub(super) fn every_call(at_least: usize) -> Self {
-        let cuts = Fate::OF_ONE_CALL.map(|fate| Cut { which: Which::Any(1), fate }).into();
-        Self { cuts, kind: Kind::Every { ended: BTreeSet::new(), at_least } }
+    /// Every call of a pass like this one, and what strikes every try at each operation's first.
+    pub(super) fn like(calls: &[Call]) -> Self {
+        let operations: BTreeMap<&str, Service> =
+            calls.iter().map(|call| (call.operation.as_str(), call.service)).collect();
+        let first = |(operation, service): (&str, Service)| Which::Of(service, operation.to_owned(), 1);
+        // These take longest, and so begin first.
+        let mut cuts: VecDeque<Cut> = operations
+            .into_iter()
+            .map(first)
+            .flat_map(|which| Fate::OF_EVERY_TRY.map(|fate| Cut { which: which.clone(), fate }))
+            .collect();
+        cuts.extend(Fate::OF_ONE_CALL.map(|fate| Cut { which: Which::Any(1), fate }));
+        Self { cuts, ended: BTreeSet::new(), calls: calls.len() }
     }
 
     pub(super) fn next(&mut self) -> Option<Cut> {
-        loop {
-            let cut = self.cuts.pop_front()?;
-            match (&self.kind, &cut.which) {
-                (Kind::Every { ended, .. }, Which::Any(nth)) => {
-                    if ended.contains(&cut.fate) {
-                        continue;
-                    }
-                    self.cuts.push_back(Cut { which: Which::Any(nth + 1), fate: cut.fate });
-                }
-                (Kind::Every { .. } | Kind::Chosen, _) => {}
-            }
-            return Some(cut);
+        let ended = &self.ended;
+        self.cuts.retain(|cut| !ended.contains(&cut.fate));
+        let cut = self.cuts.pop_front()?;
+        if let Which::Any(nth) = cut.which {
+            self.cuts.push_back(Cut { which: Which::Any(nth + 1), fate: cut.fate });
         }
+        Some(cut)
     }
 
-    /// A pass under this fate ended before the call.
-    pub(super) fn end(&mut self, fate: Fate) {
-        match &mut self.kind {
-            Kind::Chosen => {}
-            Kind::Every { ended, .. } => {
-                ended.insert(fate);
-            }
-        }
-    }
-
-    /// Holds that only calls were missed that a pass need not make: how many polls and samples there are is a matter of
-    /// time.
-    pub(super) fn was_met(&self, missed: &[Cut]) {
-        for cut in missed {
-            match (&self.kind, &cut.which) {
-                (Kind::Chosen, Which::Of(_, operation, nth)) => {
-                    let varies = ["ListCommandInvocations", "DescribeContainerInstances"]
-                        .contains(&operation.as_str());
-                    assert!(varies && *nth > 1, "{cut} was never met");
-                }
-                (Kind::Every { at_least, .. }, Which::Any(nth)) => {
-                    let missing = at_least.saturating_sub(usize::try_from(*nth).expect("a few hundred"));
-                    assert!(missing < 10, "{cut} was not met in a pass of {at_least} calls");
-                }
-                (Kind::Chosen, Which::Any(_)) | (Kind::Every { .. }, Which::Of(..)) => {}
-            }
-        }
+    /// A pass ended without this call.
+    ///
+    /// # Panics
+    /// If a pass must come to it: how many polls and samples there are is a matter of time, and nothing else is.
+    pub(super) fn miss(&mut self, cut: &Cut) {
+        let Which::Any(nth) = cut.which else { panic!("{cut} was never met") };
+        let least = self.calls.saturating_sub(VARYING);
+        assert!(
+            usize::try_from(nth).is_ok_and(|nth| nth > least),
+            "{cut} was not met; a clean pass has {least} calls"
+        );
+        self.ended.insert(cut.fate);
     }
 }
+
+/// How many polls and samples one pass may have less than another.
+const VARYING: usize = 8;

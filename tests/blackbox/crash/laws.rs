@@ -62,6 +62,8 @@ pub(super) struct Publication<'a> {
     aws: &'a Aws,
     registries: [Registry; 3],
     pulls: BTreeMap<(String, &'static str), PullView>,
+    /// What a publication before this one was still bringing to the hosts.
+    unfinished: Vec<Registry>,
     revision: Revision,
     /// How often each host had been restarted when that was looked at last.
     restarts: BTreeMap<String, u32>,
@@ -87,11 +89,18 @@ impl<'a> Publication<'a> {
             aws,
             registries,
             pulls: pulls(world),
+            unfinished: Vec::new(),
             revision: Revision { etag: objects.first().cloned(), restarts: world.restarts() },
             restarts: world.restarts(),
             versions,
             objects,
         }
+    }
+
+    /// Another password, before this one was published everywhere.
+    pub(super) async fn change_again(self, harbor: &str) -> Self {
+        let next = Self::begin(self.world, self.aws, harbor).await;
+        Self { unfinished: self.registries.into(), ..next }
     }
 
     /// What holds at every moment. To be asked after each pass.
@@ -121,8 +130,8 @@ impl<'a> Publication<'a> {
     fn bare(&self) -> Vec<String> {
         let pulls = pulls(self.world).into_iter();
         let bare = pulls.filter(|((host, image), now)| {
-            let wanted = self.registries.iter().find(|registry| registry.image == *image);
-            let is_new = wanted.is_some_and(|registry| registry.presented() == *now);
+            let mut published = self.registries.iter().chain(&self.unfinished);
+            let is_new = published.any(|each| each.image == *image && each.presented() == *now);
             !is_new && self.pulls.get(&(host.clone(), image)) != Some(now)
         });
         bare.map(|((host, image), now)| format!("{host} pulls {image} with {now:?}")).collect()

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use regcred_sandbox::Service;
 use regcred_sandbox::hosts::Life;
@@ -12,6 +12,7 @@ use regcred_sandbox::hosts::Life;
 use super::cut::{Cut, Fate, Which};
 use super::laws::{Publication, recover};
 use super::{Scene, Stage};
+use crate::tools::Started;
 use crate::world::{GOOD, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,15 +34,25 @@ async fn a_script_that_is_killed_in_the_middle_is_finished_by_the_next_pass() {
     let mut stage = Stage::set_with("crash_of_a_script", Scene::PasswordChange, Life::Shell).await;
     // The first host of a rollout, after which it halts, and one of a later wave.
     for (host, code) in [(GOOD[0], 5), (GOOD[2], 4)] {
-        let password = stage.next_password();
-        let mut publication = Publication::begin(&stage.world, &stage.aws, &password).await;
-        stage.world.set_harbor_password(&password);
-        let pass = stage.world.regcred(&["sync"]).start();
-        kill_in_a_trial(&stage.world, host).await;
-        let ended = pass.end().await;
-        assert_eq!(ended.code, Some(code), "{}", ended.stdout);
-        publication.hold().await;
-        recover(&mut publication).await;
+        // A busy machine may let the script get away.
+        let killed = 'tries: {
+            for _ in 0..5 {
+                let password = stage.next_password();
+                let mut publication = Publication::begin(&stage.world, &stage.aws, &password).await;
+                stage.world.set_harbor_password(&password);
+                let mut pass = stage.world.regcred(&["sync"]).start();
+                let killed = kill_in_a_trial(&stage.world, host, &mut pass).await;
+                let ended = pass.end().await;
+                publication.hold().await;
+                recover(&mut publication).await;
+                if killed {
+                    assert_eq!(ended.code, Some(code), "{}", ended.stdout);
+                    break 'tries true;
+                }
+            }
+            false
+        };
+        assert!(killed, "the script on {host} got away each time");
     }
 }
 
@@ -76,10 +87,10 @@ impl Script {
         self.root.join("var/lib/regcred/trial").exists()
     }
 
-    fn kill(&self) {
+    /// Whether it was still there to be killed.
+    fn kill(&self) -> bool {
         let kill = format!("kill -s KILL -- -{}", self.leader);
-        let killed = Command::new("/bin/sh").args(["-c", &kill]).status().expect("there is a shell");
-        assert!(killed.success(), "the script had ended: {killed}");
+        Command::new("/bin/sh").args(["-c", &kill]).status().expect("there is a shell").success()
     }
 }
 
@@ -89,15 +100,13 @@ fn group_of(process: u32) -> Option<u32> {
     stat.rsplit(')').next()?.split_whitespace().nth(2)?.parse().ok()
 }
 
-/// Kills the host's script, with all that it started, between its first write and its proof.
-async fn kill_in_a_trial(world: &World, host: &str) {
-    let until = Instant::now() + Duration::from_mins(3);
-    loop {
+/// Kills the host's script, with all that it started, between its first write and its proof. Whether it was met there.
+async fn kill_in_a_trial(world: &World, host: &str, pass: &mut Started) -> bool {
+    while !pass.has_ended() {
         if let Some(script) = Script::on(world, host).filter(Script::is_in_a_trial) {
-            script.kill();
-            return;
+            return script.kill();
         }
-        assert!(Instant::now() < until, "no script came to its trial on {host}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    false
 }
