@@ -174,6 +174,24 @@ async fn without_aws_a_pass_ends_with_what_to_look_at() {
 }
 
 #[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_told_with_its_location_and_its_trust_policy() {
+    let role = format!("arn:aws:iam::{}:role/nobodys", world::ACCOUNT);
+    let config = format!(
+        "locations:\n  eu: {{ region: {}, role_arn: \"{role}\" }}\n{}",
+        world::REGION,
+        without_fleets()
+    );
+    let world = World::start("a_role_that_may_not_be_assumed", bare(), &config);
+    let Ended { code, stderr, .. } = world.run(&["sync"]).await;
+    assert_eq!(code, Some(4), "{stderr}");
+    let told = errors(&stderr);
+    assert_eq!(told.len(), 1, "{stderr}");
+    let [_, why, to_do] = &told[0];
+    assert!(why.contains("eu (") && why.contains("AccessDenied"), "{why}");
+    assert!(why.contains(&role) && to_do.contains("trust policy"), "{told:#?}");
+}
+
+#[tokio::test]
 async fn the_json_of_each_command_has_its_version_its_verdict_and_all_its_parts() {
     let world = World::start("the_json_of_each_command", with_hosts(pair()), &world::swift());
     let parts = |told: &Value| -> Vec<String> {
