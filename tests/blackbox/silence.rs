@@ -178,7 +178,7 @@ fleets:
     ecs_config: prod
     clusters: [web]
     max_unavailable: 50%
-    max_errors: 4
+    max_errors: 2
     poll_interval: 200ms
     settle_interval: 200ms
     settle_timeout: 2m
@@ -284,10 +284,9 @@ async fn a_secret_that_a_source_was_given_shows_nowhere_but_where_it_belongs() {
     run(&world, &mut heard, &[0], &["schema"]).await;
     run(&world, &mut heard, &[3], &["status"]).await;
     run(&world, &mut heard, &[3], &["plan"]).await;
-    // Two of the hosts fail; on a machine that is busy with a build a good one may be too slow as well. This is not about them.
-    run(&world, &mut heard, &[4, 5], &["sync"]).await;
+    run(&world, &mut heard, &[4], &["sync"]).await;
     run(&world, &mut heard, &[3], &["status"]).await;
-    run(&world, &mut heard, &[4, 5], &["sync", "--retry-failed"]).await;
+    run(&world, &mut heard, &[5], &["sync", "--retry-failed"]).await;
     control.end().await;
     let seen = watch.end();
     for what in ["seen-by-the-watch", "sync --output json", "curl "] {
