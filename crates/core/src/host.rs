@@ -19,14 +19,16 @@ pub const REVISION_ATTRIBUTE: &str = "regcred.revision";
 /// one would count as proven as soon as the old one is desired again.
 pub const PENDING_REVISION: &str = "pending";
 
-/// The custom attribute that names the revision which was tried on this host and failed: it is not tried again there
-/// until the revision changes or a person asks for it.
+/// The custom attribute that tells how the host failed last: see [`RecordedFailure`].
 pub const FAILED_ATTRIBUTE: &str = "regcred.failed";
 
 /// What [`FAILED_ATTRIBUTE`] is overwritten with when the host has been proven since: ECS takes no empty value (1 to 128
 /// characters, <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attribute.html>), and one `PutAttributes`
 /// that sets both attributes cannot be cut in half.
 pub const NO_FAILURE: &str = "none";
+
+/// How the value of [`FAILED_ATTRIBUTE`] begins that is a count; no revision does.
+const UNPROVEN: &str = "unproven-";
 
 /// Bottlerocket registers it, with the variant as the value; an instance is told by its presence alone, as
 /// bottlerocket-ecs-updater does (`updater/aws.go`, `filterBottlerocketInstances`).
@@ -145,7 +147,56 @@ pub struct Attributes {
     /// The value of [`REVISION_ATTRIBUTE`].
     pub recorded: Option<Revision>,
     /// The value of [`FAILED_ATTRIBUTE`], if it names a failure.
-    pub failed: Option<Revision>,
+    pub failed: Option<RecordedFailure>,
+}
+
+/// How a host failed when it was last sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordedFailure {
+    /// This revision was tried on it and did not load: it is not tried again there until the revision changes or a
+    /// person asks for it.
+    Revision(Revision),
+    /// It was sent to so many times in a row and was not proven, for a reason that says nothing of the revision. It is
+    /// left out of nothing; its turn comes after that of others, and after that of those which failed less often, so
+    /// that no sick host is the first of every rollout.
+    Unproven { times: u32 },
+}
+
+impl RecordedFailure {
+    /// Reads a value of [`FAILED_ATTRIBUTE`]; [`NO_FAILURE`] is `None`.
+    pub fn read(value: &str) -> Option<Self> {
+        if value == NO_FAILURE {
+            return None;
+        }
+        let times = value.strip_prefix(UNPROVEN).and_then(|times| times.parse().ok());
+        Some(
+            times.map_or_else(
+                || Self::Revision(Revision::from_recorded(value)),
+                |times| Self::Unproven { times },
+            ),
+        )
+    }
+
+    /// The value of [`FAILED_ATTRIBUTE`] that tells it.
+    pub fn value(&self) -> String {
+        match self {
+            Self::Revision(revision) => revision.to_string(),
+            Self::Unproven { times } => format!("{UNPROVEN}{times}"),
+        }
+    }
+
+    /// How often the host failed in a row, as far as it is known.
+    pub fn times(&self) -> u32 {
+        match self {
+            Self::Revision(_) => 1,
+            Self::Unproven { times } => *times,
+        }
+    }
+
+    /// Whether it is this revision that did not load.
+    pub fn is_of(&self, revision: &Revision) -> bool {
+        matches!(self, Self::Revision(failed) if failed == revision)
+    }
 }
 
 impl Attributes {
@@ -162,9 +213,7 @@ impl Attributes {
                 (REVISION_ATTRIBUTE, Some(value)) => {
                     attributes.recorded = Some(Revision::from_recorded(value));
                 }
-                (FAILED_ATTRIBUTE, Some(value)) if value != NO_FAILURE => {
-                    attributes.failed = Some(Revision::from_recorded(value));
-                }
+                (FAILED_ATTRIBUTE, Some(value)) => attributes.failed = RecordedFailure::read(value),
                 _ => {}
             }
         }
@@ -333,6 +382,11 @@ pub enum FailedHosts {
 }
 
 impl Host {
+    /// Whether this revision was tried on it and did not load.
+    pub fn failed_with(&self, revision: &Revision) -> bool {
+        self.attributes.failed.as_ref().is_some_and(|failed| failed.is_of(revision))
+    }
+
     /// How this host stands to `desired`. What can never work comes first, then what need not be done, then what cannot
     /// be done now.
     pub fn standing(&self, desired: &Revision, failed: FailedHosts) -> Standing {
@@ -344,7 +398,7 @@ impl Host {
         match &self.status {
             InstanceStatus::Deregistering | InstanceStatus::Inactive => return Standing::Gone,
             _ if self.attributes.recorded.as_ref() == Some(desired) => return Standing::Current,
-            _ if self.attributes.failed.as_ref() == Some(desired) && failed == FailedHosts::LeaveAlone => {
+            _ if self.failed_with(desired) && failed == FailedHosts::LeaveAlone => {
                 return Standing::FailedBefore;
             }
             InstanceStatus::Active | InstanceStatus::Draining => {}
@@ -367,8 +421,8 @@ impl Host {
 mod tests {
     use super::*;
 
+    type Change<'a> = &'a dyn Fn(&mut Host);
     type Pairs = &'static [(&'static str, Option<&'static str>)];
-    type Change = fn(&mut Host);
 
     #[test]
     fn an_id_is_what_send_command_takes() {
@@ -392,7 +446,7 @@ mod tests {
     #[test]
     fn attributes_tell_the_platform_and_what_was_recorded() {
         let plain = Attributes { platform: Platform::Linux, recorded: None, failed: None };
-        let cases: [(Pairs, Attributes); 7] = [
+        let cases: [(Pairs, Attributes); 8] = [
             (&[], plain.clone()),
             (&[("ecs.os-type", Some("linux")), ("ecs.ami-id", None)], plain.clone()),
             (
@@ -411,15 +465,28 @@ mod tests {
                 &[("regcred.revision", Some("r1")), ("regcred.failed", Some("r2"))],
                 Attributes {
                     recorded: Some(Revision::from_recorded("r1")),
-                    failed: Some(Revision::from_recorded("r2")),
+                    failed: Some(RecordedFailure::Revision(Revision::from_recorded("r2"))),
                     ..plain.clone()
                 },
+            ),
+            (
+                &[("regcred.failed", Some("unproven-3"))],
+                Attributes { failed: Some(RecordedFailure::Unproven { times: 3 }), ..plain.clone() },
             ),
             (&[("regcred.failed", Some("none")), ("regcred.revision", None)], plain),
         ];
         for (pairs, expected) in cases {
             assert_eq!(Attributes::read(pairs.iter().copied()), expected, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn a_recorded_failure_survives_its_attribute() {
+        let revision = RecordedFailure::Revision(Revision::from_recorded("r0"));
+        for failure in [revision, RecordedFailure::Unproven { times: 7 }] {
+            assert_eq!(RecordedFailure::read(&failure.value()), Some(failure));
+        }
+        assert_eq!(RecordedFailure::read(NO_FAILURE), None);
     }
 
     #[test]
@@ -435,42 +502,48 @@ mod tests {
             agent_connected: true,
             ping: Ping::Online,
         };
-        let cases: [(Change, FailedHosts, Standing); 14] = [
-            (|_| {}, leave, Standing::Changed),
-            (|host| host.agent_connected = false, leave, Standing::Changed),
-            (|host| host.status = InstanceStatus::Draining, leave, Standing::Changed),
-            (|host| host.attributes.recorded = Some(Revision::from_recorded("r0")), leave, Standing::Changed),
-            (|host| host.attributes.recorded = Some(Revision::from_recorded("r1")), leave, Standing::Current),
-            (|host| host.attributes.failed = Some(Revision::from_recorded("r0")), leave, Standing::Changed),
+        let failed = |revision| Some(RecordedFailure::Revision(Revision::from_recorded(revision)));
+        let cases: [(Change<'_>, FailedHosts, Standing); 15] = [
+            (&|_| {}, leave, Standing::Changed),
+            (&|host| host.agent_connected = false, leave, Standing::Changed),
+            (&|host| host.status = InstanceStatus::Draining, leave, Standing::Changed),
             (
-                |host| host.attributes.failed = Some(Revision::from_recorded("r1")),
+                &|host| host.attributes.recorded = Some(Revision::from_recorded("r0")),
                 leave,
-                Standing::FailedBefore,
-            ),
-            (
-                |host| host.attributes.failed = Some(Revision::from_recorded("r1")),
-                FailedHosts::Retry,
                 Standing::Changed,
             ),
             (
-                |host| host.attributes.platform = Platform::Bottlerocket,
+                &|host| host.attributes.recorded = Some(Revision::from_recorded("r1")),
+                leave,
+                Standing::Current,
+            ),
+            (&|host| host.attributes.failed = failed("r0"), leave, Standing::Changed),
+            (&|host| host.attributes.failed = failed("r1"), leave, Standing::FailedBefore),
+            (
+                &|host| host.attributes.failed = Some(RecordedFailure::Unproven { times: 1 }),
+                leave,
+                Standing::Changed,
+            ),
+            (&|host| host.attributes.failed = failed("r1"), FailedHosts::Retry, Standing::Changed),
+            (
+                &|host| host.attributes.platform = Platform::Bottlerocket,
                 leave,
                 Standing::Unsupported(Unsupported::Bottlerocket),
             ),
             (
-                |host| host.attributes.platform = Platform::Windows,
+                &|host| host.attributes.platform = Platform::Windows,
                 leave,
                 Standing::Unsupported(Unsupported::Windows),
             ),
-            (|host| host.status = InstanceStatus::Inactive, leave, Standing::Gone),
-            (|host| host.status = InstanceStatus::Deregistering, leave, Standing::Gone),
+            (&|host| host.status = InstanceStatus::Inactive, leave, Standing::Gone),
+            (&|host| host.status = InstanceStatus::Deregistering, leave, Standing::Gone),
             (
-                |host| host.status = InstanceStatus::Registering,
+                &|host| host.status = InstanceStatus::Registering,
                 leave,
                 Standing::Unreachable(Unreachable::NotActive(InstanceStatus::Registering)),
             ),
             (
-                |host| host.ping = Ping::NotManaged,
+                &|host| host.ping = Ping::NotManaged,
                 leave,
                 Standing::Unreachable(Unreachable::NotOnline(Ping::NotManaged)),
             ),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::host::{Ping, Unreachable, Unsupported};
 use crate::invocation::NothingRan;
-use crate::rollout::outcome::{Halt, HostFailure, HostOutcome, Refusal, Unproven};
+use crate::rollout::outcome::{Halt, HostFailure, HostOutcome, Left, Refusal, Unproven};
 use crate::script::{Reason, ReportError};
 
 /// What a person is told of a host that is not proven. Lowercase fragments without a full stop.
@@ -180,7 +180,13 @@ impl Unreachable {
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FirstHost { host } => write!(f, "the first host, {host}, was not proven"),
+            Self::FirstHost { host, left: Left::Healthy } => {
+                write!(f, "the first host, {host}, was not proven")
+            }
+            Self::FirstHost { host, left: Left::FailedBefore } => write!(
+                f,
+                "the first host, {host}, was not proven; the hosts that are left are all such as had failed before"
+            ),
             Self::Errors { errors, max_errors } => {
                 let hosts = if *errors == 1 { "host was" } else { "hosts were" };
                 write!(f, "{errors} {hosts} not proven, and max_errors is {max_errors}")

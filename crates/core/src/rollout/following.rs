@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::host::{ClusterName, FAILED_ATTRIBUTE, NO_FAILURE, REVISION_ATTRIBUTE};
+use crate::host::{ClusterName, FAILED_ATTRIBUTE, NO_FAILURE, REVISION_ATTRIBUTE, RecordedFailure};
 use crate::rollout::event::{Attribute, CommandId, Instance, Step};
-use crate::rollout::outcome::HostOutcome;
+use crate::rollout::outcome::{HostOutcome, Lesson};
 use crate::rollout::phase::{Company, Phase, Record, Shown, Tracked, later};
 use crate::rollout::policy::{ATTRIBUTES_PER_CALL, Policy, SAMPLES_PER_CALL};
 use crate::rollout::seen::{Desired, Looks, Seen};
@@ -104,12 +104,22 @@ impl Tracked {
         let attribute =
             |name, value: &str| Attribute { instance: self.instance(), name, value: value.to_owned() };
         let revision = desired.revision.as_str();
-        match outcome {
-            HostOutcome::Proven { .. } if self.host.attributes.failed.is_some() => {
+        let failed = &self.host.attributes.failed;
+        match outcome.lesson() {
+            Lesson::Nothing => Vec::new(),
+            Lesson::Proven if failed.is_some() => {
                 vec![attribute(REVISION_ATTRIBUTE, revision), attribute(FAILED_ATTRIBUTE, NO_FAILURE)]
             }
-            HostOutcome::Proven { .. } => vec![attribute(REVISION_ATTRIBUTE, revision)],
-            _ => vec![attribute(FAILED_ATTRIBUTE, revision)],
+            Lesson::Proven => vec![attribute(REVISION_ATTRIBUTE, revision)],
+            Lesson::RevisionFailed => vec![attribute(FAILED_ATTRIBUTE, revision)],
+            // That it did not take this revision is worth more than that it was out of sorts since.
+            Lesson::Unproven if self.host.failed_with(&desired.revision) => {
+                vec![attribute(FAILED_ATTRIBUTE, revision)]
+            }
+            Lesson::Unproven => {
+                let times = failed.as_ref().map_or(0, RecordedFailure::times).saturating_add(1);
+                vec![attribute(FAILED_ATTRIBUTE, &RecordedFailure::Unproven { times }.value())]
+            }
         }
     }
 }

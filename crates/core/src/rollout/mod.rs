@@ -19,7 +19,8 @@
 //! # The rules
 //!
 //! * Only hosts that are changed, active or draining, of a supported platform and online in SSM are sent to, in a fixed
-//!   order: those whose agent is connected, then the others, then those with a recorded failure.
+//!   order: those whose agent is connected, then the others, then those with a recorded failure: the seldomer they
+//!   failed, the earlier, and last those on which this revision did not load.
 //! * One host first. Nothing else is sent until it is proven. If the script ran on it and it was not, the rollout halts;
 //!   if nothing ran on it, another single host is next, while `max_errors` is not exceeded.
 //! * Then chunks of at most [`CHUNK`] hosts, never more than `max_unavailable` of a cluster between sent and proven;
@@ -49,7 +50,7 @@ use chrono::{DateTime, Utc};
 pub use event::{Attribute, CommandId, Event, Instance, Invocation, Sample, Step};
 pub use explain::Explanation;
 pub use forecast::{Forecast, forecast};
-pub use outcome::{Ending, Halt, HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
+pub use outcome::{Ending, Halt, HostFailure, HostOutcome, HostReport, Left, Recorded, Refusal, Unproven};
 pub use phase::HostState;
 pub use policy::{
     ATTRIBUTES_PER_CALL, CHUNK, COMMAND_SLACK, MaxUnavailable, Policy, RECORD_TIMEOUT, SAMPLES_PER_CALL,

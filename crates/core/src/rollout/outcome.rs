@@ -73,6 +73,19 @@ pub enum HostFailure {
     UnknownStatus { seen: String },
 }
 
+/// What an outcome teaches about its host, for its attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lesson {
+    /// Nothing, or not enough to be written down.
+    Nothing,
+    /// Its agent holds the revision.
+    Proven,
+    /// Its agent did not take the revision.
+    RevisionFailed,
+    /// It was not proven, whatever the revision.
+    Unproven,
+}
+
 /// How much an outcome weighs in the rules of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Weight {
@@ -109,6 +122,37 @@ impl HostOutcome {
             | Self::FailedBefore { .. }
             | Self::Waiting
             | Self::Gone => weight(false, false, false),
+        }
+    }
+
+    /// What the outcome teaches, if the script saw the planned version of the object.
+    ///
+    /// What lies with SSM, with the other run, or with every host alike says nothing of this one.
+    pub(super) fn lesson(&self) -> Lesson {
+        match self {
+            Self::Proven { .. } => Lesson::Proven,
+            Self::Restored { .. } | Self::FailedBefore { .. } => Lesson::RevisionFailed,
+            Self::Failed { why: HostFailure::Reported { reason: Some(reason), .. } }
+                if reason.is_verdict_on_the_value() =>
+            {
+                Lesson::RevisionFailed
+            }
+            Self::Refused { .. } | Self::Failed { .. } => Lesson::Unproven,
+            Self::Unproven { why } => match why {
+                Unproven::NoResult
+                | Unproven::CutOff { .. }
+                | Unproven::SlowRegistration { .. }
+                | Unproven::NotConnected => Lesson::Unproven,
+                Unproven::SendLost | Unproven::ArnChanged | Unproven::VersionMissing | Unproven::Busy => {
+                    Lesson::Nothing
+                }
+            },
+            Self::Current
+            | Self::Unsupported { .. }
+            | Self::Unreachable { .. }
+            | Self::Superseded
+            | Self::Waiting
+            | Self::Gone => Lesson::Nothing,
         }
     }
 
@@ -170,13 +214,23 @@ pub enum Ending {
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Halt {
     /// The script ran on the first host, and it was not proven.
-    FirstHost { host: HostId },
+    FirstHost { host: HostId, left: Left },
     /// More hosts than `max_errors` ended not proven.
     Errors { errors: usize, max_errors: u32 },
     /// SSM refused the command for a reason that every other host would meet too.
     SendRefused { refusal: Refusal },
     /// The hosts that ended unproven use up `max_unavailable` of these clusters.
     Unavailable { clusters: Vec<ClusterName> },
+}
+
+/// Which hosts a halted rollout left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// Some of which nothing bad is known.
+    Healthy,
+    /// None but such as had failed before: the first host was one of them.
+    FailedBefore,
 }
 
 /// Why `SendCommand` was refused, so that surely nothing was sent.

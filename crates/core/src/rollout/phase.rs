@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use crate::host::{Host, Standing, Unreachable, Unsupported};
 use crate::invocation::NothingRan;
 use crate::rollout::event::{CommandId, Sample};
-use crate::rollout::outcome::{HostFailure, HostOutcome, Unproven};
+use crate::rollout::outcome::{HostFailure, HostOutcome, Lesson, Unproven};
 use crate::rollout::policy::{Policy, RECORD_TIMEOUT};
-use crate::script::{self, Reason, ScriptReport, VersionId};
+use crate::script::{self, ScriptReport, VersionId};
 
 /// Where a host stands, as far as others need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +100,27 @@ impl Tracked {
         }
     }
 
-    pub(super) fn end(&mut self, outcome: HostOutcome) {
-        self.phase = Phase::Ended { outcome, record: Record::Nothing };
+    /// Ends the host, and has what it teaches recorded; a verdict on the revision only where the script is known to have
+    /// seen that.
+    pub(super) fn end(&mut self, outcome: HostOutcome, now: DateTime<Utc>) {
+        let record = match outcome.lesson() {
+            Lesson::Nothing | Lesson::RevisionFailed => Record::Nothing,
+            Lesson::Proven | Lesson::Unproven => Record::Due { since: now, company: Company::Any },
+        };
+        self.phase = Phase::Ended { outcome, record };
     }
 
-    fn end_recorded(&mut self, outcome: HostOutcome, now: DateTime<Utc>) {
-        self.phase = Phase::Ended { outcome, record: Record::Due { since: now, company: Company::Any } };
+    /// Ends the host, whose script saw the planned version of the object if `is_planned`.
+    fn end_judged(&mut self, outcome: HostOutcome, is_planned: bool, now: DateTime<Utc>) {
+        match outcome.lesson() {
+            Lesson::RevisionFailed if is_planned => {
+                self.phase =
+                    Phase::Ended { outcome, record: Record::Due { since: now, company: Company::Any } };
+            }
+            Lesson::RevisionFailed | Lesson::Nothing | Lesson::Proven | Lesson::Unproven => {
+                self.end(outcome, now);
+            }
+        }
     }
 
     pub(super) fn leave(&mut self) {
@@ -115,7 +130,9 @@ impl Tracked {
             | Phase::Sending { .. }
             | Phase::Sent { .. }
             | Phase::Doubtful { .. }
-            | Phase::Settling { .. } => self.end(HostOutcome::Gone),
+            | Phase::Settling { .. } => {
+                self.phase = Phase::Ended { outcome: HostOutcome::Gone, record: Record::Nothing };
+            }
         }
     }
 
@@ -123,7 +140,7 @@ impl Tracked {
         if why.may_be_gone() {
             self.phase = Phase::Doubtful { why, since: now, looked: None };
         } else {
-            self.end(nothing_ran(why));
+            self.end(nothing_ran(why), now);
         }
     }
 
@@ -136,7 +153,7 @@ impl Tracked {
             Phase::Doubtful { why, looked, .. } => match sample {
                 Sample::Connected | Sample::Disconnected => {
                     let why = *why;
-                    self.end(nothing_ran(why));
+                    self.end(nothing_ran(why), now);
                 }
                 Sample::Unknown | Sample::Gone => *looked = Some(now),
             },
@@ -146,7 +163,7 @@ impl Tracked {
                     (Sample::Connected, None) => *connected_since = Some(now),
                     (Sample::Connected, Some(first)) if later(first, policy.settle_interval) <= now => {
                         let restarted = *restarted;
-                        self.end_recorded(HostOutcome::Proven { restarted }, now);
+                        self.end(HostOutcome::Proven { restarted }, now);
                     }
                     (Sample::Disconnected, _) => *connected_since = None,
                     (Sample::Connected | Sample::Unknown | Sample::Gone, _) => {}
@@ -174,38 +191,34 @@ impl Tracked {
             script::Outcome::Loaded | script::Outcome::Unchanged => {
                 let same_instance = container_instance_arn.is_none_or(|arn| arn == self.host.arn);
                 if superseded {
-                    self.end(HostOutcome::Superseded);
+                    self.end(HostOutcome::Superseded, now);
                 } else if !is_planned {
-                    self.end(unproven(Unproven::VersionMissing));
+                    self.end(unproven(Unproven::VersionMissing), now);
                 } else if !same_instance && outcome == script::Outcome::Unchanged {
                     // No restart, so no new registration either: the one that ECS listed was left over already.
-                    self.end(HostOutcome::Unsupported { why: Unsupported::StaleRegistration });
+                    self.end(HostOutcome::Unsupported { why: Unsupported::StaleRegistration }, now);
                 } else if !same_instance {
-                    self.end(unproven(Unproven::ArnChanged));
+                    self.end(unproven(Unproven::ArnChanged), now);
                 } else {
                     let restarted = restarted.unwrap_or(outcome == script::Outcome::Loaded);
                     self.phase =
                         Phase::Settling { restarted, since: now, looked: None, connected_since: None };
                 }
             }
-            script::Outcome::Restored if is_planned => {
-                self.end_recorded(HostOutcome::Restored { reason, detail }, now);
+            script::Outcome::Restored => {
+                self.end_judged(HostOutcome::Restored { reason, detail }, is_planned, now);
             }
-            script::Outcome::Restored => self.end(HostOutcome::Restored { reason, detail }),
-            script::Outcome::Unproven => self.end(unproven(Unproven::SlowRegistration { reason, detail })),
-            script::Outcome::Refused => self.end(HostOutcome::Refused { reason, detail }),
-            // A failure of another kind may pass, and the host remembers by itself what it has restarted for.
-            script::Outcome::Failed
-                if is_planned && reason.as_ref().is_some_and(Reason::is_verdict_on_the_value) =>
-            {
-                self.end_recorded(failed(HostFailure::Reported { reason, detail }), now);
+            script::Outcome::Unproven => {
+                self.end(unproven(Unproven::SlowRegistration { reason, detail }), now);
             }
-            script::Outcome::Failed => self.end(failed(HostFailure::Reported { reason, detail })),
-            script::Outcome::Tried if is_planned => {
-                self.end_recorded(HostOutcome::FailedBefore { detail }, now);
+            script::Outcome::Refused => self.end(HostOutcome::Refused { reason, detail }, now),
+            script::Outcome::Failed => {
+                self.end_judged(failed(HostFailure::Reported { reason, detail }), is_planned, now);
             }
-            script::Outcome::Tried => self.end(HostOutcome::FailedBefore { detail }),
-            script::Outcome::Busy => self.end(unproven(Unproven::Busy)),
+            script::Outcome::Tried => {
+                self.end_judged(HostOutcome::FailedBefore { detail }, is_planned, now);
+            }
+            script::Outcome::Busy => self.end(unproven(Unproven::Busy), now),
         }
         superseded
     }

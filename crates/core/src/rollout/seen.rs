@@ -163,7 +163,7 @@ impl Seen {
             Event::SendRefused { hosts, refusal } => self.refuse(&hosts, refusal, now),
             Event::SendLost { hosts } => {
                 for tracked in self.unsent(&hosts) {
-                    tracked.end(unproven(Unproven::SendLost));
+                    tracked.end(unproven(Unproven::SendLost), now);
                 }
             }
             Event::Polled { command, invocations } => self.poll(&command, invocations, now),
@@ -225,7 +225,7 @@ impl Seen {
             match &refusal {
                 Refusal::InvalidInstance if alone => tracked.doubt(NothingRan::InvalidInstance, now),
                 Refusal::InvalidInstance => tracked.phase = Phase::Waiting { company: Company::Nobody },
-                Refusal::Throttled => tracked.end(nothing_ran(NothingRan::Throttled)),
+                Refusal::Throttled => tracked.end(nothing_ran(NothingRan::Throttled), now),
                 Refusal::AccessDenied | Refusal::Document | Refusal::Other(_) => {
                     tracked.phase = Phase::Waiting { company: Company::Any };
                 }
@@ -256,11 +256,11 @@ impl Seen {
                     Ok(report) => {
                         self.superseded |= tracked.judge(report, &self.desired.version_id, now);
                     }
-                    Err(error) => tracked.end(failed(HostFailure::NoReport { error, exit_code })),
+                    Err(error) => tracked.end(failed(HostFailure::NoReport { error, exit_code }), now),
                 },
                 Progress::NothingRan(why) => tracked.doubt(why, now),
-                Progress::CutOff(by) => tracked.end(unproven(Unproven::CutOff { by })),
-                Progress::Unknown(seen) => tracked.end(failed(HostFailure::UnknownStatus { seen })),
+                Progress::CutOff(by) => tracked.end(unproven(Unproven::CutOff { by }), now),
+                Progress::Unknown(seen) => tracked.end(failed(HostFailure::UnknownStatus { seen }), now),
             }
         }
     }
@@ -279,7 +279,7 @@ impl Seen {
             Some(CommandState::NothingRan(why)) => unseen.for_each(|tracked| tracked.doubt(why, now)),
             Some(CommandState::Unknown(seen)) => {
                 unseen.for_each(|tracked| {
-                    tracked.end(failed(HostFailure::UnknownStatus { seen: seen.clone() }));
+                    tracked.end(failed(HostFailure::UnknownStatus { seen: seen.clone() }), now);
                 });
             }
         }
@@ -292,13 +292,13 @@ impl Seen {
             }
             match &mut tracked.phase {
                 Phase::Waiting { .. } => {}
-                Phase::Sending { .. } => tracked.end(unproven(Unproven::SendLost)),
-                Phase::Sent { .. } => tracked.end(unproven(Unproven::NoResult)),
+                Phase::Sending { .. } => tracked.end(unproven(Unproven::SendLost), now),
+                Phase::Sent { .. } => tracked.end(unproven(Unproven::NoResult), now),
                 Phase::Doubtful { why, .. } => {
                     let why = *why;
-                    tracked.end(nothing_ran(why));
+                    tracked.end(nothing_ran(why), now);
                 }
-                Phase::Settling { .. } => tracked.end(unproven(Unproven::NotConnected)),
+                Phase::Settling { .. } => tracked.end(unproven(Unproven::NotConnected), now),
                 Phase::Ended { record, .. } => *record = Record::GivenUp,
             }
         }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::ClusterName;
+use crate::host::{ClusterName, RecordedFailure};
 use crate::rollout::event::Step;
-use crate::rollout::outcome::{Ending, Halt, HostOutcome, Recorded};
+use crate::rollout::outcome::{Ending, Halt, HostOutcome, Left, Recorded};
 use crate::rollout::phase::{Company, Phase, Tracked};
 use crate::rollout::policy::{CHUNK, Policy};
 use crate::rollout::seen::Seen;
@@ -88,7 +88,8 @@ impl Seen {
         // A sick host as the first one would halt the rollout of all the healthy ones.
         queue.sort_by_key(|(tracked, _)| {
             let host = &tracked.host;
-            (host.attributes.failed.is_some(), !host.agent_connected, &host.id)
+            let times = host.attributes.failed.as_ref().map_or(0, RecordedFailure::times);
+            (host.failed_with(&self.desired.revision), times, !host.agent_connected, &host.id)
         });
         queue
     }
@@ -151,7 +152,7 @@ impl Seen {
                 weight.error && weight.ran
             });
             if let Some((host, _)) = first {
-                return Some(Hold::Halted(Halt::FirstHost { host: host.clone() }));
+                return Some(Hold::Halted(Halt::FirstHost { host: host.clone(), left: self.left() }));
             }
         }
         let errors = self.errors();
@@ -165,6 +166,11 @@ impl Seen {
             return Some(Hold::Superseded);
         }
         if proven { None } else { Some(Hold::FirstHost) }
+    }
+
+    fn left(&self) -> Left {
+        let is_healthy = |(tracked, _): (&Tracked, Company)| tracked.host.attributes.failed.is_none();
+        if self.queue().into_iter().any(is_healthy) { Left::Healthy } else { Left::FailedBefore }
     }
 
     pub(super) fn ending(&self, policy: &Policy) -> Ending {

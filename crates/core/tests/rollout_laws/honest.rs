@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use regcred_core::fingerprint::Revision;
 use regcred_core::host::{
     Attributes, FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE,
+    RecordedFailure,
 };
 use regcred_core::invocation::Progress;
 use regcred_core::rollout::MaxUnavailable;
@@ -30,8 +31,7 @@ pub(crate) struct Fleet {
 struct SimHost {
     cluster: ClusterName,
     number: usize,
-    /// Whether its agent takes the new value.
-    well: bool,
+    health: Health,
     attributes: BTreeMap<&'static str, String>,
     loaded: bool,
     /// What the script remembers.
@@ -39,14 +39,24 @@ struct SimHost {
     restarts: u32,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Well,
+    /// Its agent does not take the new value.
+    Rejects,
+    /// Its script does not touch it.
+    Refuses,
+}
+
 pub(crate) fn fleet() -> impl Strategy<Value = Fleet> {
-    let host = (0_usize..3, prop::bool::weighted(0.8));
+    let health = prop_oneof![8 => Just(Health::Well), 1 => Just(Health::Rejects), 1 => Just(Health::Refuses)];
+    let host = (0_usize..3, health);
     (prop::collection::vec(host, 1..13), 0_u32..4, 1_u32..5).prop_map(
         |(hosts, max_errors, max_unavailable)| {
             let hosts = hosts
                 .into_iter()
                 .enumerate()
-                .map(|(n, (cluster, well))| (id(n), SimHost::new(n, cluster, well)))
+                .map(|(n, (cluster, health))| (id(n), SimHost::new(n, cluster, health)))
                 .collect();
             Fleet {
                 hosts,
@@ -71,11 +81,11 @@ fn policy(max_unavailable: MaxUnavailable, max_errors: u32) -> Policy {
 }
 
 impl SimHost {
-    fn new(number: usize, cluster: usize, well: bool) -> Self {
+    fn new(number: usize, cluster: usize, health: Health) -> Self {
         Self {
             cluster: ClusterName::new(format!("c{cluster}")),
             number,
-            well,
+            health,
             attributes: BTreeMap::new(),
             loaded: false,
             failed: false,
@@ -84,15 +94,15 @@ impl SimHost {
     }
 
     fn host(&self) -> Host {
-        let attribute = |name| self.attributes.get(name).map(|value| Revision::from_recorded(value.as_str()));
+        let attribute = |name| self.attributes.get(name).map(String::as_str);
         Host {
             id: id(self.number),
             cluster: self.cluster.clone(),
             arn: arn(self.number),
             attributes: Attributes {
                 platform: Platform::Linux,
-                recorded: attribute(REVISION_ATTRIBUTE),
-                failed: attribute(FAILED_ATTRIBUTE),
+                recorded: attribute(REVISION_ATTRIBUTE).map(Revision::from_recorded),
+                failed: attribute(FAILED_ATTRIBUTE).and_then(RecordedFailure::read),
             },
             status: InstanceStatus::Active,
             agent_connected: true,
@@ -110,20 +120,27 @@ impl SimHost {
         if self.failed {
             return ScriptReport { outcome: Outcome::Tried, ..report };
         }
-        if self.well {
-            self.restarts += 1;
-            self.loaded = true;
-            return report;
+        match self.health {
+            Health::Well => {
+                self.restarts += 1;
+                self.loaded = true;
+                report
+            }
+            Health::Rejects => {
+                self.restarts += 2;
+                self.failed = true;
+                ScriptReport { outcome: Outcome::Restored, reason: Some(Reason::EnvDiffers), ..report }
+            }
+            Health::Refuses => {
+                ScriptReport { outcome: Outcome::Refused, reason: Some(Reason::ClusterMismatch), ..report }
+            }
         }
-        self.restarts += 2;
-        self.failed = true;
-        ScriptReport { outcome: Outcome::Restored, reason: Some(Reason::EnvDiffers), ..report }
     }
 }
 
 impl Fleet {
     pub(crate) fn healthy(hosts: usize, clusters: usize) -> Self {
-        let hosts = (0..hosts).map(|n| (id(n), SimHost::new(n, n % clusters, true))).collect();
+        let hosts = (0..hosts).map(|n| (id(n), SimHost::new(n, n % clusters, Health::Well))).collect();
         Self { hosts, policy: policy(MaxUnavailable::Percent(10), 0), commands: 0, seconds: 0 }
     }
 
@@ -201,14 +218,33 @@ impl Fleet {
         }
     }
 
-    /// Every healthy host is restarted once and recorded; every other one was tried once, put back, and recorded.
+    /// What heals, and is well from now on.
+    pub(crate) fn heal_those_that_refuse(&mut self) {
+        for host in self.hosts.values_mut().filter(|host| host.health == Health::Refuses) {
+            host.health = Health::Well;
+        }
+    }
+
+    /// Whether hosts refuse, which are sent to in every pass.
+    pub(crate) fn some_refuse(&self) -> bool {
+        self.hosts.values().any(|host| host.health == Health::Refuses)
+    }
+
+    /// Every healthy host is restarted once and recorded; one that rejects the value was tried once, put back, and
+    /// recorded; one that refuses was not touched.
     pub(crate) fn assert_reached(&self) {
         for (id, host) in &self.hosts {
             let recorded = |name| host.attributes.get(name).map(String::as_str);
-            if host.well {
-                assert_eq!((host.restarts, recorded(REVISION_ATTRIBUTE)), (1, Some("r1")), "{id}");
-            } else {
-                assert_eq!((host.restarts, recorded(FAILED_ATTRIBUTE)), (2, Some("r1")), "{id}");
+            match host.health {
+                Health::Well => {
+                    assert_eq!((host.restarts, recorded(REVISION_ATTRIBUTE)), (1, Some("r1")), "{id}");
+                }
+                Health::Rejects => {
+                    assert_eq!((host.restarts, recorded(FAILED_ATTRIBUTE)), (2, Some("r1")), "{id}");
+                }
+                Health::Refuses => {
+                    assert_eq!((host.restarts, recorded(REVISION_ATTRIBUTE)), (0, None), "{id}");
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 use regcred_core::fingerprint::Revision;
-use regcred_core::host::{Attributes, FailedHosts, InstanceStatus, Ping, Platform};
+use regcred_core::host::{Attributes, FailedHosts, InstanceStatus, Ping, Platform, RecordedFailure};
 use regcred_core::invocation::{CommandState, NothingRan, Progress};
 use regcred_core::rollout::{MaxUnavailable, Refusal};
 use regcred_core::script::{Outcome, Reason, ScriptReport};
@@ -149,6 +149,10 @@ fn host(n: usize, mostly: u32) -> impl Strategy<Value = Host> {
         ]
         .prop_map(|text| text.map(Revision::from_recorded))
     };
+    let failure = prop_oneof![
+        4 => revision().prop_map(|revision| revision.map(RecordedFailure::Revision)),
+        1 => (0_u32..4).prop_map(|times| Some(RecordedFailure::Unproven { times })),
+    ];
     let platform = prop_oneof![mostly => Just(Platform::Linux), 1 => Just(Platform::Bottlerocket), 1 => Just(Platform::Windows)];
     let status = prop_oneof![
         mostly => Just("ACTIVE"),
@@ -160,7 +164,7 @@ fn host(n: usize, mostly: u32) -> impl Strategy<Value = Host> {
     ];
     // A few share their instance with another registration.
     let instance = prop_oneof![mostly * 3 => Just(n), 1 => Just(n / 2)];
-    (cluster(), (platform, revision(), revision()), status, any::<bool>(), ping, instance).prop_map(
+    (cluster(), (platform, revision(), failure), status, any::<bool>(), ping, instance).prop_map(
         move |(cluster, (platform, recorded, failed), status, agent_connected, ping, instance)| Host {
             id: id(instance),
             cluster,

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regcred_core::host::{
-    FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE, Unreachable,
+    FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE, RecordedFailure,
+    Unreachable,
 };
 use regcred_core::invocation::{CommandState, Progress, read_invocation};
 use regcred_core::rollout::{
@@ -233,12 +234,12 @@ impl Oracle<'_> {
     }
 
     fn is_eligible(&self, host: &Host) -> bool {
-        let is_desired = |revision: &Option<_>| revision.as_ref() == Some(&desired().revision);
+        let desired = desired().revision;
         host.attributes.platform == Platform::Linux
             && matches!(host.status, InstanceStatus::Active | InstanceStatus::Draining)
             && host.ping == Ping::Online
-            && !is_desired(&host.attributes.recorded)
-            && (self.world.policy.failed_hosts == FailedHosts::Retry || !is_desired(&host.attributes.failed))
+            && host.attributes.recorded.as_ref() != Some(&desired)
+            && (self.world.policy.failed_hosts == FailedHosts::Retry || !host.failed_with(&desired))
     }
 
     fn errors(&self) -> usize {
@@ -323,7 +324,13 @@ impl Oracle<'_> {
             match *name {
                 REVISION_ATTRIBUTE => assert!(proven && value == "r1", "{name}={value}"),
                 FAILED_ATTRIBUTE if proven => assert!(value == "none" && host.attributes.failed.is_some()),
-                FAILED_ATTRIBUTE => assert_eq!(value, "r1"),
+                FAILED_ATTRIBUTE if host.failed_with(&desired().revision) => assert_eq!(value, "r1"),
+                FAILED_ATTRIBUTE if value != "r1" => {
+                    let before = host.attributes.failed.as_ref().map_or(0, RecordedFailure::times);
+                    assert_eq!(*value, format!("unproven-{}", before + 1));
+                    assert!(is_error(&ended[&instance.host]), "counts what is no error");
+                }
+                FAILED_ATTRIBUTE => {}
                 other => panic!("records {other}"),
             }
         }

@@ -1,7 +1,7 @@
 //! What becomes of hosts that were sent to: polls, samples, records, and what is given up when.
 
 use super::*;
-use crate::invocation::{CommandState, NothingRan};
+use crate::invocation::{CommandState, CutOff, NothingRan};
 
 /// How a rollout comes to a phase.
 type Reach = fn(&mut Rollout);
@@ -57,13 +57,14 @@ fn a_disconnected_sample_restarts_the_count_and_an_unknown_one_does_not() {
 fn an_agent_that_flaps_is_unproven_in_the_end() {
     let mut rollout = settling();
     let mut looks = 0;
-    while !matches!(rollout.next()[..], [Step::Done(_)]) {
+    while !matches!(rollout.next()[..], [Step::Record { .. }]) {
         rollout.sample(&ids([0]), if looks % 2 == 0 { Sample::Connected } else { Sample::Disconnected });
         rollout.pass(15);
         looks += 1;
     }
     assert_eq!(looks, 12);
     assert_eq!(rollout.outcome(0), HostOutcome::Unproven { why: Unproven::NotConnected });
+    rollout.tell(Event::Recorded { hosts: ids([0]) });
     assert_eq!(rollout.ending(), Ending::PartlyReached);
 }
 
@@ -117,6 +118,7 @@ fn every_phase_that_waits_for_somebody_is_given_up() {
         assert!(!matches!(rollout.next()[..], [Step::Done(_)]), "{phase} is given up too early");
         rollout.pass(1);
         assert_eq!(rollout.outcome(0), expected, "{phase}");
+        rollout.tell(Event::Recorded { hosts: ids([0]) });
         assert_eq!(rollout.ending(), Ending::PartlyReached, "{phase}");
     }
 }
@@ -208,42 +210,74 @@ fn recorded(rollout: &Rollout) -> Vec<Vec<HostId>> {
         .collect()
 }
 
+/// The attributes that are to be put now.
+fn attributes(rollout: &Rollout) -> Vec<(&'static str, String)> {
+    let steps = rollout.next().into_iter().filter_map(|step| match step {
+        Step::Record { attributes, .. } => Some(attributes),
+        _ => None,
+    });
+    steps.flatten().map(|attribute| (attribute.name, attribute.value)).collect()
+}
+
 #[test]
-fn a_failure_is_recorded_where_the_value_itself_was_condemned() {
+fn a_failure_is_recorded_as_the_revisions_where_that_was_condemned_and_counted_otherwise() {
     let because = |outcome, reason| ScriptReport { reason: Some(reason), ..report(outcome) };
     let newer = |outcome| ScriptReport { version_id: Some(VersionId::new("v2")), ..report(outcome) };
     let cases = [
-        (because(Outcome::Restored, Reason::EnvDiffers), true),
-        (report(Outcome::Restored), true),
-        (report(Outcome::Tried), true),
-        (because(Outcome::Failed, Reason::RestoreFailed), true),
-        (because(Outcome::Failed, Reason::FetchDenied), false),
-        (report(Outcome::Failed), false),
-        (report(Outcome::Refused), false),
-        (report(Outcome::Unproven), false),
-        (report(Outcome::Busy), false),
+        (because(Outcome::Restored, Reason::EnvDiffers), Some("r1")),
+        (report(Outcome::Restored), Some("r1")),
+        (report(Outcome::Tried), Some("r1")),
+        (because(Outcome::Failed, Reason::RestoreFailed), Some("r1")),
+        (because(Outcome::Failed, Reason::FetchDenied), Some("unproven-1")),
+        (report(Outcome::Failed), Some("unproven-1")),
+        (report(Outcome::Refused), Some("unproven-1")),
+        (report(Outcome::Unproven), Some("unproven-1")),
+        (report(Outcome::Busy), None),
         // Another version: it is not known to have the desired revision.
-        (newer(Outcome::Restored), false),
-        (newer(Outcome::Tried), false),
-        (newer(Outcome::Loaded), false),
+        (newer(Outcome::Restored), None),
+        (newer(Outcome::Tried), None),
+        (newer(Outcome::Loaded), None),
     ];
     for (report, expected) in cases {
         let mut rollout = Rollout::new([host(0)]);
         let (hosts, command) = rollout.send();
         rollout.reports(&command, &hosts, &report);
-        let attributes: Vec<_> = rollout
-            .next()
-            .into_iter()
-            .filter_map(|step| match step {
-                Step::Record { attributes, .. } => Some(attributes),
-                _ => None,
-            })
-            .flatten()
-            .map(|attribute| (attribute.name, attribute.value))
-            .collect();
-        let failure = vec![("regcred.failed", "r1".to_owned())];
-        assert_eq!(attributes, if expected { failure } else { Vec::new() }, "{report:?}");
+        let expected: Vec<_> =
+            expected.map(|value| ("regcred.failed", value.to_owned())).into_iter().collect();
+        assert_eq!(attributes(&rollout), expected, "{report:?}");
     }
+}
+
+#[test]
+fn a_script_that_gives_no_report_or_no_end_is_counted() {
+    let ends: [(&str, Reach); 3] = [
+        ("no report", |rollout| {
+            let (hosts, command) = rollout.send();
+            rollout.progress(&command, &hosts, &Progress::Ended, "cannot fork");
+        }),
+        ("cut off", |rollout| {
+            let (hosts, command) = rollout.send();
+            rollout.progress(&command, &hosts, &Progress::CutOff(CutOff::ExecutionTimedOut), "");
+        }),
+        ("no result", |rollout| {
+            rollout.send();
+            rollout.pass(10_000);
+        }),
+    ];
+    for (end, reach) in ends {
+        let mut rollout = Rollout::new([with_setbacks(0, 4)]);
+        reach(&mut rollout);
+        assert_eq!(attributes(&rollout), [("regcred.failed", "unproven-5".to_owned())], "{end}");
+    }
+}
+
+#[test]
+fn a_verdict_on_the_revision_is_not_overwritten_by_a_count() {
+    let mut rollout =
+        Rollout::with(|policy| policy.failed_hosts = FailedHosts::Retry, [with_failure(0, "r1")]);
+    let (hosts, command) = rollout.send();
+    rollout.reports(&command, &hosts, &report(Outcome::Refused));
+    assert_eq!(attributes(&rollout), [("regcred.failed", "r1".to_owned())]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::*;
 use crate::fingerprint::Revision;
 use crate::host::{
     Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Ping, Platform,
+    RecordedFailure,
 };
 use crate::invocation::Progress;
 use crate::script::{Outcome, Reason, ScriptReport, VersionId};
@@ -43,7 +44,13 @@ fn host_of(cluster: &str, n: usize) -> Host {
 
 fn with_failure(n: usize, revision: &str) -> Host {
     let mut host = host(n);
-    host.attributes.failed = Some(Revision::from_recorded(revision));
+    host.attributes.failed = Some(RecordedFailure::Revision(Revision::from_recorded(revision)));
+    host
+}
+
+fn with_setbacks(n: usize, times: u32) -> Host {
+    let mut host = host(n);
+    host.attributes.failed = Some(RecordedFailure::Unproven { times });
     host
 }
 

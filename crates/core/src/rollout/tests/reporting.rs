@@ -93,8 +93,9 @@ fn the_json_of_an_ending_is_stable() {
         (Ending::PartlyReached, json!({"ending": "partly_reached"})),
         (Ending::Superseded, json!({"ending": "superseded"})),
         (
-            Ending::Halted { why: Halt::FirstHost { host: id(1) } },
-            json!({"ending": "halted", "why": {"because": "first_host", "host": "i-00000000000000001"}}),
+            Ending::Halted { why: Halt::FirstHost { host: id(1), left: Left::Healthy } },
+            json!({"ending": "halted", "why": {
+                "because": "first_host", "host": "i-00000000000000001", "left": "healthy"}}),
         ),
         (
             Ending::Halted { why: Halt::Errors { errors: 2, max_errors: 1 } },
@@ -161,7 +162,15 @@ fn the_scripts_own_words_follow_the_reason() {
 #[test]
 fn a_halt_says_what_stopped_it() {
     let cases = [
-        (Halt::FirstHost { host: id(1) }, "the first host, i-00000000000000001, was not proven"),
+        (
+            Halt::FirstHost { host: id(1), left: Left::Healthy },
+            "the first host, i-00000000000000001, was not proven",
+        ),
+        (
+            Halt::FirstHost { host: id(1), left: Left::FailedBefore },
+            "the first host, i-00000000000000001, was not proven; the hosts that are left are all such as had failed \
+             before",
+        ),
         (Halt::Errors { errors: 1, max_errors: 0 }, "1 host was not proven, and max_errors is 0"),
         (Halt::Errors { errors: 4, max_errors: 3 }, "4 hosts were not proven, and max_errors is 3"),
         (Halt::SendRefused { refusal: Refusal::AccessDenied }, "SSM refused the command: access denied"),

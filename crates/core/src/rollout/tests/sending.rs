@@ -12,6 +12,48 @@ fn the_first_host_is_alone_and_has_the_best_prospects() {
 }
 
 #[test]
+fn a_host_that_failed_comes_after_those_that_failed_less_often_and_last_if_this_revision_failed_on_it() {
+    let retried = with_failure(0, "r1");
+    let hosts = [retried, with_setbacks(1, 3), with_setbacks(2, 1), with_setbacks(3, 2)];
+    let rollout = |hosts: &[Host]| {
+        Rollout::with(|policy| policy.failed_hosts = FailedHosts::Retry, hosts.iter().cloned())
+    };
+    let mut order = Vec::new();
+    let mut left = hosts.to_vec();
+    while !left.is_empty() {
+        let first = rollout(&left).to_send();
+        left.retain(|host| host.id != first[0]);
+        order.extend(first);
+    }
+    assert_eq!(order, ids([2, 3, 1, 0]));
+}
+
+#[test]
+fn a_host_that_refuses_is_the_first_of_one_rollout_only() {
+    let refused = with_setbacks(0, 1);
+    let mut rollout = Rollout::new([refused, host(1), host(2)]);
+    assert_eq!((rollout.prove(), rollout.to_send()), (ids([1]), ids([2, 0])));
+    let (hosts, command) = rollout.send();
+    rollout.reports(&command, &hosts[..1], &report(Outcome::Loaded));
+    rollout.reports(&command, &hosts[1..], &report(Outcome::Refused));
+    assert!(matches!(rollout.outcome(0), HostOutcome::Refused { .. }));
+}
+
+#[test]
+fn a_halt_says_when_all_that_are_left_had_failed_before() {
+    let mut rollout = Rollout::with(
+        |policy| policy.failed_hosts = FailedHosts::Retry,
+        [with_failure(0, "r1"), with_setbacks(1, 2), with_failure(2, "r1")],
+    );
+    let (hosts, command) = rollout.send();
+    assert_eq!(hosts, ids([1]));
+    rollout.reports(&command, &hosts, &report(Outcome::Refused));
+    rollout.tell(Event::Recorded { hosts });
+    let why = Halt::FirstHost { host: id(1), left: Left::FailedBefore };
+    assert_eq!(rollout.ending(), Ending::Halted { why });
+}
+
+#[test]
 fn hosts_that_cannot_or_need_not_be_sent_to_are_left_out() {
     let current = {
         let mut host = host(1);
@@ -63,7 +105,7 @@ fn a_first_host_on_which_the_script_ran_halts_the_rollout_unless_it_is_proven() 
         rollout.tell(Event::Recorded { hosts });
         assert_eq!(
             rollout.ending(),
-            Ending::Halted { why: Halt::FirstHost { host: id(0) } },
+            Ending::Halted { why: Halt::FirstHost { host: id(0), left: Left::Healthy } },
             "after {progress:?} {output}"
         );
         assert_eq!(rollout.outcome(4), HostOutcome::Waiting);
@@ -76,7 +118,10 @@ fn a_lost_answer_to_the_first_send_halts_the_rollout_and_is_never_repeated() {
     let hosts = rollout.to_send();
     rollout.tell(Event::Sending { hosts: hosts.clone() });
     rollout.tell(Event::SendLost { hosts });
-    assert_eq!(rollout.ending(), Ending::Halted { why: Halt::FirstHost { host: id(0) } });
+    assert_eq!(
+        rollout.ending(),
+        Ending::Halted { why: Halt::FirstHost { host: id(0), left: Left::Healthy } }
+    );
     assert_eq!(rollout.outcome(0), HostOutcome::Unproven { why: Unproven::SendLost });
 }
 
@@ -164,6 +209,7 @@ fn a_rollout_ends_when_hosts_that_may_be_down_use_up_all_room() {
     rollout.prove();
     let (sent, command) = rollout.send();
     rollout.reports(&command, &sent, &report(Outcome::Unproven));
+    rollout.tell(Event::Recorded { hosts: sent });
     let clusters = vec![ClusterName::new("web")];
     assert_eq!(rollout.ending(), Ending::Halted { why: Halt::Unavailable { clusters } });
 }
@@ -209,6 +255,7 @@ fn ssms_own_fence_is_what_is_left_of_max_errors() {
     rollout.prove();
     let (sent, command) = rollout.send();
     rollout.reports(&command, &sent, &report(Outcome::Refused));
+    rollout.tell(Event::Recorded { hosts: sent });
     assert_eq!(rollout.next(), [Step::Send { hosts: ids([3, 4]), max_errors: 1 }]);
 }
 
@@ -217,6 +264,7 @@ fn errors_with_nobody_left_to_send_to_are_no_halt() {
     let mut rollout = Rollout::new([host(1)]);
     let (hosts, command) = rollout.send();
     rollout.reports(&command, &hosts, &report(Outcome::Refused));
+    rollout.tell(Event::Recorded { hosts });
     assert_eq!(rollout.ending(), Ending::PartlyReached);
 }
 
