@@ -8,6 +8,7 @@ mod fleet;
 #[expect(dead_code, reason = "its first callers are being written")]
 mod http;
 mod observe;
+mod preflight;
 mod progress;
 mod reconcile;
 mod scope;

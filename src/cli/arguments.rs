@@ -34,9 +34,9 @@ pub(crate) enum Form {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Say what a sync would do, and why; write nothing
-    Plan(PassArguments),
+    Plan(PlanArguments),
     /// Bring secrets, ecs.config objects and hosts up to date, and prove it
-    Sync(PassArguments),
+    Sync(SyncArguments),
     /// Say what holds what now; write nothing
     Status(ScopeArguments),
     /// Hold the configuration against every rule
@@ -68,6 +68,24 @@ pub(crate) struct PassArguments {
     /// Try hosts again on which this very revision failed before
     #[arg(long)]
     pub retry_failed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub pass: PassArguments,
+    /// Write the plan to this file too, for `sync --plan`; it holds no secret
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArguments {
+    #[command(flatten)]
+    pub pass: PassArguments,
+    /// Do what this plan of `plan --out` says, or nothing: if anything moved since, say what
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["registry", "fleet", "retry_failed"])]
+    pub plan: Option<PathBuf>,
 }
 
 impl PassArguments {

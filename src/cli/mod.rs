@@ -11,6 +11,7 @@ mod plan;
 mod progress;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod saved_plan;
 mod schema;
 mod status;
 mod sync;

@@ -4,22 +4,26 @@ use std::path::Path;
 
 use regcred_core::report::Verdict;
 
-use super::arguments::PassArguments;
+use super::arguments::PlanArguments;
 use super::output::Output;
 use super::pass::{self, Ground};
-use super::{Stop, human};
+use super::{Stop, human, saved_plan};
 use crate::observe::Context;
 use crate::reconcile;
 
 pub(crate) async fn run(
     path: Option<&Path>,
-    arguments: PassArguments,
+    arguments: PlanArguments,
     output: Output,
 ) -> Result<Verdict, Stop> {
+    let PlanArguments { pass: arguments, out } = arguments;
     let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
-    let plan = reconcile::plan(&context, arguments.failed_hosts()).await.map_err(Stop::Pass)?;
-    let verdict = plan.verdict();
-    output.result(&plan, human::plan);
+    let planned = reconcile::plan(&context, arguments.failed_hosts()).await.map_err(Stop::Pass)?;
+    if let Some(out) = out {
+        saved_plan::write(&out, &planned, &arguments)?;
+    }
+    let verdict = planned.plan.verdict();
+    output.result(&planned.plan, human::plan);
     Ok(verdict)
 }

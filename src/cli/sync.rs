@@ -3,24 +3,38 @@
 use std::path::Path;
 
 use regcred_core::report::Verdict;
+use regcred_core::saved_plan::SavedCommand;
 
-use super::arguments::PassArguments;
+use super::arguments::{ScopeArguments, SyncArguments};
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::progress::Display;
-use super::{Stop, human};
+use super::{Stop, human, saved_plan};
 use crate::observe::Context;
 use crate::reconcile;
 
 pub(crate) async fn run(
     path: Option<&Path>,
-    arguments: PassArguments,
+    arguments: SyncArguments,
     output: Output,
 ) -> Result<Verdict, Stop> {
-    let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope).await?;
+    let SyncArguments { pass: arguments, plan } = arguments;
+    let saved = plan.as_deref().map(saved_plan::read).transpose()?;
+    let (scope, failed) = match &saved {
+        None => {
+            let failed = arguments.failed_hosts();
+            (arguments.scope, failed)
+        }
+        Some(saved) => {
+            let SavedCommand { registries, fleets, failed_hosts } = saved.command.clone();
+            (ScopeArguments { registry: registries, fleet: fleets }, failed_hosts)
+        }
+    };
+    let Ground { config, locations, scope } = pass::prepare(path, &scope).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
     let display = Display::new();
-    let report = reconcile::sync(&context, arguments.failed_hosts(), &display).await.map_err(Stop::Pass)?;
+    let agreed = saved.as_ref().map(|saved| &saved.preconditions);
+    let report = reconcile::sync(&context, failed, agreed, &display).await.map_err(Stop::Pass)?;
     display.finish();
     let verdict = report.verdict;
     output.result(&report, human::report);

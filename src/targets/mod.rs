@@ -8,6 +8,7 @@ mod secrets_manager;
 
 use async_trait::async_trait;
 use regcred_core::observed::{Observed, Precondition, Stored};
+use regcred_core::report::Failure;
 use regcred_core::secret::Secret;
 
 pub(crate) use s3_ecs_config::{ObjectTarget, S3EcsConfigs};
@@ -21,6 +22,10 @@ pub(crate) trait Target: Send + Sync {
 
     /// What each of `items` holds, in their order. One that cannot be read is `Unknown` and spoils no other.
     async fn observe(&self, items: &[Self::Item]) -> Vec<Observed>;
+
+    /// Why `item` must not be written, if it must not: what a plan has to know before it promises a write. Looks, and
+    /// writes nothing; [`Target::store`] looks again.
+    async fn preflight(&self, item: &Self::Item) -> Option<Failure>;
 
     /// Makes `content` current, if `expects` still holds. Doing it again after a lost answer is the same write.
     async fn store(&self, item: &Self::Item, content: &Secret, expects: &Precondition) -> Stored;

@@ -30,8 +30,29 @@ impl Target for S3EcsConfigs<'_> {
         futures_util::future::join_all(items.iter().map(|item| self.observe_one(item))).await
     }
 
+    /// A bucket without versions would lose the only copy of a working config to a mistake, and could not name what a
+    /// host loaded.
+    async fn preflight(&self, item: &ObjectTarget) -> Option<Failure> {
+        match self.client.is_versioned(&item.bucket).await {
+            Ok(true) => None,
+            Ok(false) => Some(Failure::new(
+                FailureKind::Refused,
+                self.what("store", item),
+                format!(
+                    "versioning of bucket `{}` is off, so an older ecs.config could not be had back",
+                    item.bucket
+                ),
+                format!(
+                    "aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
+                    item.bucket
+                ),
+            )),
+            Err(error) => Some(error.failure(self.what("store", item))),
+        }
+    }
+
     async fn store(&self, item: &ObjectTarget, content: &Secret, expects: &Precondition) -> Stored {
-        if let Some(failure) = self.objection(item).await {
+        if let Some(failure) = self.preflight(item).await {
             return Stored::Failed(failure);
         }
         let etag = match expects {
@@ -99,27 +120,6 @@ impl S3EcsConfigs<'_> {
                 })
             }
             ObjectRead::Failed(error) => Observed::Unknown(error.failure(self.what("read", item))),
-        }
-    }
-
-    /// A bucket without versions would lose the only copy of a working config to a mistake, and could not name what a
-    /// host loaded.
-    async fn objection(&self, item: &ObjectTarget) -> Option<Failure> {
-        match self.client.is_versioned(&item.bucket).await {
-            Ok(true) => None,
-            Ok(false) => Some(Failure::new(
-                FailureKind::Refused,
-                self.what("store", item),
-                format!(
-                    "versioning of bucket `{}` is off, so an older ecs.config could not be had back",
-                    item.bucket
-                ),
-                format!(
-                    "aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
-                    item.bucket
-                ),
-            )),
-            Err(error) => Some(error.failure(self.what("store", item))),
         }
     }
 }

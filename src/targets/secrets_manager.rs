@@ -46,6 +46,13 @@ impl Target for SecretsManagerSecrets<'_> {
         items.iter().zip(reads).map(|(item, read)| self.observed(item, read)).collect()
     }
 
+    async fn preflight(&self, item: &SecretTarget) -> Option<Failure> {
+        match self.client.describe(&item.name).await {
+            Ok(described) => self.objection(item, &described?),
+            Err(error) => Some(error.failure(self.what("store", item))),
+        }
+    }
+
     async fn store(&self, item: &SecretTarget, content: &Secret, expects: &Precondition) -> Stored {
         match self.try_store(item, content, expects).await {
             Ok(stored) => stored,

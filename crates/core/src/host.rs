@@ -372,7 +372,8 @@ impl fmt::Display for Unreachable {
 }
 
 /// What to do about hosts on which the desired revision failed before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailedHosts {
     /// Leave them alone until the revision changes.
     #[default]

@@ -15,6 +15,7 @@ pub mod observed;
 pub mod plan;
 pub mod report;
 pub mod rollout;
+pub mod saved_plan;
 pub mod script;
 pub mod secret;
 pub mod server;

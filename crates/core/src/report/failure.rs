@@ -26,6 +26,8 @@ pub enum FailureKind {
     Missing,
     /// regcred will not do this, because it would do harm or is not its own to do.
     Refused,
+    /// Something moved since it was decided on.
+    Superseded,
     /// AWS throttled all tries.
     Throttled,
     /// No answer, or the service failed.

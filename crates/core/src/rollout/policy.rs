@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::host::FailedHosts;
 use crate::script;
@@ -45,7 +45,7 @@ pub struct Policy {
 }
 
 /// How many hosts of one cluster may be unproven at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxUnavailable {
     Count(u32),

@@ -1,0 +1,51 @@
+//! What a write would be refused for, looked at before a plan promises it.
+//!
+//! A sync needs none of this: each store looks by itself, right before it writes. Nothing here writes.
+
+use futures_util::{StreamExt, stream};
+use regcred_core::desired::Write;
+use regcred_core::fingerprint::FingerprintKey;
+use regcred_core::plan::{ObjectAction, ObjectStep, SecretAction, SecretStep};
+
+use crate::aws::Locations;
+use crate::observe::{SeenObject, SeenSecret};
+use crate::targets::{S3EcsConfigs, SecretsManagerSecrets, Target};
+
+/// Looks in flight at a time: as many as [`crate::apply`] has writes, and each is one call.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The steps, with those blocked that must not be taken.
+pub(crate) async fn secrets(
+    locations: &Locations,
+    key: &FingerprintKey,
+    steps: Vec<(&SeenSecret, SecretStep, Option<Write>)>,
+) -> Vec<SecretStep> {
+    let looks = steps.into_iter().map(|(seen, step, write)| async move {
+        if write.is_none() {
+            return step;
+        }
+        let client = &locations.at(&step.location).secrets_manager;
+        match (SecretsManagerSecrets { client, key }).preflight(&seen.target).await {
+            None => step,
+            Some(failure) => SecretStep { action: SecretAction::Blocked { failure }, ..step },
+        }
+    });
+    stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+}
+
+/// The steps, with those blocked that must not be taken.
+pub(crate) async fn objects(
+    locations: &Locations,
+    steps: Vec<(&SeenObject, ObjectStep, Option<Write>)>,
+) -> Vec<ObjectStep> {
+    let looks = steps.into_iter().map(|(seen, step, write)| async move {
+        if write.is_none() {
+            return step;
+        }
+        match (S3EcsConfigs { client: &locations.at(&step.location).s3 }).preflight(&seen.target).await {
+            None => step,
+            Some(failure) => ObjectStep { action: ObjectAction::Blocked { failure }, ..step },
+        }
+    });
+    stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+}

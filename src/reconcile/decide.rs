@@ -1,0 +1,71 @@
+//! What was seen, turned into steps: by `core`, for every item in scope.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regcred_core::desired::{self, PublishedLogins, SourceReading, Wish, Write};
+use regcred_core::names::{LocationName, RegistryName};
+use regcred_core::plan::{Hold, ObjectStep, RegistryPlan, SecretStep};
+
+use crate::observe::{Context, SeenObject, SeenSecret, Sighting};
+
+/// What each registry in scope should have published.
+pub(super) fn wishes(sighting: &Sighting) -> BTreeMap<RegistryName, Wish> {
+    let wish = |reading: &SourceReading| match reading {
+        SourceReading::Read { credential, notes: _ } => Wish::Publish(credential.clone()),
+        SourceReading::Failed(_) => Wish::Hold(Hold::SourceFailed),
+    };
+    sighting.sources.iter().map(|(name, reading)| (name.clone(), wish(reading))).collect()
+}
+
+pub(super) type Decided<'a, Seen, Step> = Vec<(&'a Seen, Step, Option<Write>)>;
+
+pub(super) fn decide_secrets<'a>(
+    sighting: &'a Sighting,
+    wishes: &BTreeMap<RegistryName, Wish>,
+) -> Decided<'a, SeenSecret, SecretStep> {
+    let decide = |seen: &'a SeenSecret| {
+        let wish = wishes.get(&seen.spec.registry).unwrap_or(&Wish::Hold(Hold::OutOfScope));
+        let (step, write) = desired::secret(&seen.spec, wish, &seen.observed);
+        (seen, step, write)
+    };
+    sighting.secrets.iter().map(decide).collect()
+}
+
+/// An object depends on the secrets of its registries in its own location: where one of them failed, the registry's
+/// entry stays as it is published. A location that fails leaves the others alone.
+pub(super) fn decide_objects<'a>(
+    sighting: &'a Sighting,
+    wishes: &BTreeMap<RegistryName, Wish>,
+    failed_secrets: &BTreeSet<(LocationName, RegistryName)>,
+) -> Decided<'a, SeenObject, ObjectStep> {
+    let decide = |seen: &'a SeenObject| {
+        let mut wishes = wishes.clone();
+        for (location, registry) in failed_secrets {
+            if let Some(wish @ Wish::Publish(_)) = wishes.get_mut(registry)
+                && *location == seen.spec.location
+            {
+                *wish = Wish::Hold(Hold::SecretFailed);
+            }
+        }
+        let (step, write) = desired::object(&seen.spec, &wishes, &seen.observed, &sighting.state.key);
+        (seen, step, write)
+    };
+    sighting.objects.iter().map(decide).collect()
+}
+
+pub(super) fn registry_plans(context: &Context<'_>, sighting: &Sighting) -> Vec<RegistryPlan> {
+    let plan = |(name, reading): (&RegistryName, &SourceReading)| {
+        let server = &context.config.registries[name].server;
+        let mut published = PublishedLogins::default();
+        for secret in sighting.secrets.iter().filter(|secret| secret.spec.registry == *name) {
+            published.add_secret(&secret.observed);
+        }
+        for object in &sighting.objects {
+            if object.spec.registries.iter().any(|(registry, _)| registry == name) {
+                published.add_object(&object.observed, server);
+            }
+        }
+        desired::registry(name, server, reading, &published, &sighting.state.key)
+    };
+    sighting.sources.iter().map(plan).collect()
+}

@@ -1,0 +1,226 @@
+//! One fleet after the other: who has to be restarted for a revision, and restarting them.
+//!
+//! The rules are `core::rollout`'s and the commands [`crate::fleet`]'s; this joins them to the configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regcred_core::fingerprint::Revision;
+use regcred_core::host::{ClusterName, FailedHosts, HostId};
+use regcred_core::names::{FleetName, LocationName};
+use regcred_core::plan::{Estimate, FleetAction, Hold};
+use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, ObjectReport};
+use regcred_core::rollout::{self, HostOutcome, HostReport, Policy, Seen, forecast};
+use regcred_core::saved_plan::{Moved, Preconditions};
+use regcred_core::script::VersionId;
+
+use super::superseded;
+use crate::config::Fleet;
+use crate::fleet::{self, Driven, Driver, FleetObservation, Listing};
+use crate::observe::Context;
+use crate::progress::{Progress, ProgressSink};
+
+/// Which fleet each cluster turned out to belong to, by location: two patterns may meet only now.
+type Meant = BTreeMap<(LocationName, ClusterName), FleetName>;
+
+/// The fleets of one pass.
+pub(super) struct Fleets<'a> {
+    context: &'a Context<'a>,
+    failed: FailedHosts,
+    /// What may be done, where a saved plan is applied.
+    agreed: Option<&'a Preconditions>,
+    meant: Meant,
+}
+
+impl<'a> Fleets<'a> {
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        failed: FailedHosts,
+        agreed: Option<&'a Preconditions>,
+    ) -> Self {
+        Self { context, failed, agreed, meant: Meant::new() }
+    }
+
+    async fn see(
+        &mut self,
+        name: &FleetName,
+        fleet: &Fleet,
+        revision: &Revision,
+    ) -> Result<FleetObservation, Failure> {
+        let clients = self.context.locations.at(&fleet.location);
+        let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
+        for cluster in &clusters {
+            let place = (fleet.location.clone(), cluster.clone());
+            if let Some(other) = self.meant.insert(place, name.clone()).filter(|other| other != name) {
+                return Err(Failure::new(
+                    FailureKind::Refused,
+                    format!("cannot roll out fleet `{name}`"),
+                    format!(
+                        "cluster `{cluster}` belongs to fleet `{other}` too, which loads another ecs.config"
+                    ),
+                    format!("narrow fleets.{name}.clusters or fleets.{other}.clusters"),
+                ));
+            }
+        }
+        let mut observation =
+            fleet::observe(clients, name, &clusters, Listing::Different(revision), revision).await?;
+        observation.unseen.extend(unmeant);
+        Ok(observation)
+    }
+
+    /// What would be done about a fleet that has to load `revision`.
+    pub(super) async fn plan(&mut self, name: &FleetName, fleet: &Fleet, revision: &Revision) -> FleetAction {
+        let FleetObservation { hosts, registered, unseen } = match self.see(name, fleet, revision).await {
+            Ok(observation) => observation,
+            Err(failure) => return FleetAction::Blocked { failure },
+        };
+        let policy = policy(fleet, self.failed);
+        let sizes = registered.iter().map(|(cluster, size)| (cluster.clone(), *size)).collect();
+        // No host loads anything by a plan, so the version's name does not matter.
+        let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
+        let seen = Seen::new(&policy, desired, hosts, registered);
+        let hosts = without_current(seen.report());
+        if hosts.is_empty() && unseen.is_empty() {
+            return FleetAction::Current { revision: revision.clone() };
+        }
+        let forecast = forecast(&policy, &seen);
+        FleetAction::Rollout {
+            revision: revision.clone(),
+            registered: sizes,
+            estimate: Estimate::of_rollout(&policy, &forecast, &hosts),
+            hosts,
+            unseen,
+            forecast,
+            max_unavailable: policy.max_unavailable,
+            max_errors: policy.max_errors,
+        }
+    }
+
+    /// Restarts the hosts of a fleet that do not hold what `object` is now.
+    pub(super) async fn roll_out(
+        &mut self,
+        name: &FleetName,
+        fleet: &Fleet,
+        object: &ObjectReport,
+        progress: &dyn ProgressSink,
+    ) -> FleetOutcome {
+        let Some(revision) = object.revision.clone() else {
+            return FleetOutcome::Held { why: Hold::ObjectFailed };
+        };
+        let FleetObservation { hosts, registered, unseen } = match self.see(name, fleet, &revision).await {
+            Ok(observation) => observation,
+            Err(failure) => return FleetOutcome::Failed { failure },
+        };
+        if hosts.is_empty() && unseen.is_empty() {
+            return FleetOutcome::Current { revision };
+        }
+        let Some(version) = &object.object_version else {
+            return FleetOutcome::Failed { failure: unversioned(name, object) };
+        };
+        let policy = policy(fleet, self.failed);
+        let desired =
+            rollout::Desired { revision: revision.clone(), version_id: VersionId::new(version.clone()) };
+        let mut seen = Seen::new(&policy, desired, hosts, registered);
+        let report = seen.report();
+        let waiting = report.iter().filter(|line| line.outcome == HostOutcome::Waiting);
+        let waiting: BTreeSet<HostId> = waiting.map(|line| line.host.clone()).collect();
+        // Hosts were looked at when the plan was held against the world; some may have joined since.
+        if let Some(agreed) = self.agreed {
+            let joined = agreed.joined(name, &waiting);
+            if !joined.is_empty() {
+                let moved = Moved::Hosts { fleet: name.clone(), joined };
+                let failure = superseded(format!("cannot roll out fleet `{name}` by this plan"), &[moved]);
+                return FleetOutcome::Failed { failure };
+            }
+        }
+        progress.tell(Progress::RolloutBegins { fleet: name.clone(), hosts: waiting.len() });
+        let s3 = &self.context.locations.at(&object.location).s3;
+        let endpoint =
+            self.context.config.ecs_configs[&object.ecs_config].host_endpoint.as_deref().or(s3.endpoint());
+        let parameters = host_script_parameters(object, s3.region(), endpoint, self.failed);
+        let driver = Driver {
+            clients: self.context.locations.at(&fleet.location),
+            fleet: name,
+            document: &fleet.document,
+            parameters: &parameters,
+            policy: &policy,
+            progress,
+        };
+        let Driven { ending, failures } = driver.run(&mut seen).await;
+        progress.tell(Progress::RolloutEnded { fleet: name.clone() });
+        FleetOutcome::RolledOut { revision, ending, hosts: without_current(seen.report()), unseen, failures }
+    }
+}
+
+/// Every host of a fleet, as it stands to `revision`.
+pub(super) async fn see_all(
+    context: &Context<'_>,
+    name: &FleetName,
+    fleet: &Fleet,
+    revision: &Revision,
+) -> FleetSight {
+    let clients = context.locations.at(&fleet.location);
+    let observation = async {
+        let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
+        let mut observation = fleet::observe(clients, name, &clusters, Listing::All, revision).await?;
+        observation.unseen.extend(unmeant);
+        Ok(observation)
+    };
+    match observation.await {
+        Err(failure) => FleetSight::Failed { failure },
+        Ok(FleetObservation { hosts, registered, unseen }) => {
+            let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
+            let seen = Seen::new(&policy(fleet, FailedHosts::LeaveAlone), desired, hosts, registered);
+            FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), unseen }
+        }
+    }
+}
+
+/// The parameters of the document in deploy/ssm. No secret, and nothing derived from one.
+fn host_script_parameters(
+    object: &ObjectReport,
+    region: Option<&str>,
+    endpoint: Option<&str>,
+    failed: FailedHosts,
+) -> Vec<(&'static str, String)> {
+    let mode = match failed {
+        FailedHosts::LeaveAlone => "apply",
+        FailedHosts::Retry => "retry-failed",
+    };
+    vec![
+        ("Bucket", object.bucket.clone()),
+        ("Key", object.key.clone()),
+        ("Region", region.unwrap_or_default().to_owned()),
+        ("Endpoint", endpoint.unwrap_or_default().to_owned()),
+        ("Mode", mode.to_owned()),
+    ]
+}
+
+/// ECS may list hosts that are current, since the filter's exact meaning is not documented.
+fn without_current(hosts: Vec<HostReport>) -> Vec<HostReport> {
+    hosts.into_iter().filter(|host| host.outcome != HostOutcome::Current).collect()
+}
+
+fn policy(fleet: &Fleet, failed_hosts: FailedHosts) -> Policy {
+    Policy {
+        max_unavailable: fleet.max_unavailable,
+        max_errors: fleet.max_errors,
+        poll_interval: fleet.poll_interval,
+        settle_interval: fleet.settle_interval,
+        command_timeout: fleet.command_timeout,
+        settle_timeout: fleet.settle_timeout,
+        failed_hosts,
+    }
+}
+
+fn unversioned(name: &FleetName, object: &ObjectReport) -> Failure {
+    let ObjectReport { bucket, key, .. } = object;
+    Failure::new(
+        FailureKind::Refused,
+        format!("cannot roll out fleet `{name}`"),
+        format!("`s3://{bucket}/{key}` has no version id, so a host could not say which one it loaded"),
+        format!(
+            "aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled, then \
+             copy the object onto itself"
+        ),
+    )
+}

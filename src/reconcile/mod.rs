@@ -1,0 +1,193 @@
+//! The pass: look, decide, store, roll out, report. The daemon, the Lambda and the command line all run this.
+//!
+//! A pass takes no hint of what changed, and every one could be the first. `plan` is the same pass, stopped before the
+//! first write. Nothing here names an adapter or makes a decision about a host.
+
+mod decide;
+mod fleets;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regcred_core::desired::Wish;
+use regcred_core::host::FailedHosts;
+use regcred_core::names::{EcsConfigName, FleetName, RegistryName};
+use regcred_core::plan::{FleetAction, FleetStep, Hold, ObjectAction, ObjectStep, Plan, SecretAction};
+use regcred_core::report::{
+    Failure, FailureKind, FleetOutcome, FleetReport, FleetSight, FleetStatus, Report, Status,
+};
+use regcred_core::rollout::Ending;
+use regcred_core::saved_plan::{KeyIs, Moved, Preconditions};
+
+use self::decide::{decide_objects, decide_secrets, registry_plans, wishes};
+use self::fleets::{Fleets, see_all};
+use crate::apply;
+use crate::config::Fleet;
+use crate::observe::{self, Context, Sighting};
+use crate::preflight;
+use crate::progress::ProgressSink;
+use crate::state::Store;
+
+/// What would be done, and why. Writes nothing.
+pub(crate) async fn plan(context: &Context<'_>, failed: FailedHosts) -> Result<Planned, Failure> {
+    let sighting = observe::look(context).await?;
+    let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
+    Ok(Planned { plan: plan_of(context, &sighting, failed).await, key })
+}
+
+/// A plan, and whether what it was made under can be compared with another one.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub plan: Plan,
+    pub key: KeyIs,
+}
+
+/// What would be done about what was seen.
+async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts) -> Plan {
+    let wishes = wishes(sighting);
+    let key = &sighting.state.key;
+    let secrets = preflight::secrets(context.locations, key, decide_secrets(sighting, &wishes)).await;
+    let blocked = secrets.iter().filter(|step| matches!(step.action, SecretAction::Blocked { .. }));
+    let failed_secrets = blocked.map(|step| (step.location.clone(), step.registry.clone())).collect();
+    let objects = decide_objects(sighting, &wishes, &failed_secrets);
+    let objects = preflight::objects(context.locations, objects).await;
+    let mut fleets = Vec::new();
+    let mut rollouts = Fleets::new(context, failed, None);
+    for (name, fleet) in fleets_in_scope(context) {
+        let object = objects.iter().find(|step| step.ecs_config == fleet.ecs_config);
+        let action = match object.and_then(|step| step.action.revision()) {
+            None => FleetAction::Held { why: Hold::ObjectFailed },
+            Some(revision) => rollouts.plan(name, fleet, revision).await,
+        };
+        fleets.push(FleetStep {
+            fleet: name.clone(),
+            location: fleet.location.clone(),
+            ecs_config: fleet.ecs_config.clone(),
+            action,
+        });
+    }
+    Plan::new(registry_plans(context, sighting), secrets, objects, fleets)
+}
+
+/// The whole pass. With `agreed`, it does what was agreed to or nothing.
+pub(crate) async fn sync(
+    context: &Context<'_>,
+    failed: FailedHosts,
+    agreed: Option<&Preconditions>,
+    progress: &dyn ProgressSink,
+) -> Result<Report, Failure> {
+    tracing::info!("pass begins");
+    let mut sighting = observe::look(context).await?;
+    if let Some(agreed) = agreed {
+        let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
+        let now = Preconditions::of(&plan_of(context, &sighting, failed).await, key);
+        let moved = agreed.moved(&now);
+        if !moved.is_empty() {
+            return Err(superseded("cannot apply this plan", &moved));
+        }
+    }
+    let wishes = wishes(&sighting);
+    let registries = registry_plans(context, &sighting);
+    prepare(context, &mut sighting, &wishes).await?;
+
+    let steps = decide_secrets(&sighting, &wishes);
+    let secrets = apply::secrets(context.locations, &sighting.state.key, steps, progress).await;
+    let failed_secrets = secrets
+        .iter()
+        .filter(|report| !report.outcome.is_right())
+        .map(|report| (report.location.clone(), report.registry.clone()))
+        .collect();
+    let steps = decide_objects(&sighting, &wishes, &failed_secrets);
+    let objects = apply::objects(context.locations, steps, progress).await;
+
+    let mut fleets: Vec<FleetReport> = Vec::new();
+    let mut rollouts = Fleets::new(context, failed, agreed);
+    let mut halted: BTreeSet<&EcsConfigName> = BTreeSet::new();
+    for (name, fleet) in fleets_in_scope(context) {
+        let object = objects.iter().find(|report| report.ecs_config == fleet.ecs_config);
+        let outcome = match object.filter(|report| report.outcome.is_right()) {
+            None => FleetOutcome::Held { why: Hold::ObjectFailed },
+            Some(_) if halted.contains(&fleet.ecs_config) => FleetOutcome::Held { why: Hold::Halted },
+            Some(object) => rollouts.roll_out(name, fleet, object, progress).await,
+        };
+        if let FleetOutcome::RolledOut { ending: Ending::Halted { .. }, .. } = &outcome {
+            halted.insert(&fleet.ecs_config);
+        }
+        fleets.push(FleetReport { fleet: name.clone(), location: fleet.location.clone(), outcome });
+    }
+    let report = Report::new(registries, secrets, objects, fleets, context.scope.ground(context.config));
+    tracing::info!(verdict = ?report.verdict, "pass ended");
+    Ok(report)
+}
+
+/// What holds what now. Writes nothing, and looks at every host.
+pub(crate) async fn status(context: &Context<'_>) -> Result<Status, Failure> {
+    let sighting = observe::look(context).await?;
+    let wishes = wishes(&sighting);
+    let secrets = decide_secrets(&sighting, &wishes).into_iter().map(|(_, step, _)| step).collect();
+    let objects: Vec<ObjectStep> =
+        decide_objects(&sighting, &wishes, &BTreeSet::new()).into_iter().map(|(_, step, _)| step).collect();
+    let mut fleets = Vec::new();
+    for (name, fleet) in fleets_in_scope(context) {
+        let object = objects.iter().find(|step| step.ecs_config == fleet.ecs_config);
+        let published = object.and_then(|step| match &step.action {
+            ObjectAction::Unchanged { revision, .. } | ObjectAction::Replace { from: revision, .. } => {
+                Some(revision)
+            }
+            ObjectAction::Create { .. } | ObjectAction::Blocked { .. } => None,
+        });
+        let sight = match published {
+            None => FleetSight::NoObject,
+            Some(revision) => see_all(context, name, fleet, revision).await,
+        };
+        fleets.push(FleetStatus { fleet: name.clone(), location: fleet.location.clone(), sight });
+    }
+    let ground = context.scope.ground(context.config);
+    Ok(Status::new(registry_plans(context, &sighting), secrets, objects, fleets, ground))
+}
+
+/// Before the first write of a pass: the key that revisions are made under is stored, and every store is one that
+/// honours conditions.
+async fn prepare(
+    context: &Context<'_>,
+    sighting: &mut Sighting,
+    wishes: &BTreeMap<RegistryName, Wish>,
+) -> Result<(), Failure> {
+    let writes_secrets = decide_secrets(sighting, wishes).iter().any(|(_, _, write)| write.is_some());
+    let writes_objects: BTreeSet<EcsConfigName> = decide_objects(sighting, wishes, &BTreeSet::new())
+        .into_iter()
+        .filter(|(_, _, write)| write.is_some())
+        .map(|(_, step, _)| step.ecs_config)
+        .collect();
+    let touches_hosts = fleets_in_scope(context).next().is_some();
+    if !writes_secrets && writes_objects.is_empty() && !(touches_hosts && sighting.state.is_new()) {
+        return Ok(());
+    }
+    let Sighting { state, objects, .. } = sighting;
+    let stores: Vec<Store<'_>> = objects
+        .iter()
+        .filter(|seen| writes_objects.contains(&seen.spec.name))
+        .map(|seen| Store {
+            s3: &context.locations.at(&seen.spec.location).s3,
+            bucket: &seen.target.bucket,
+            beside: &seen.target.key,
+        })
+        .collect();
+    let place = &context.config.state;
+    state.prepare(&context.locations.at(&place.location).s3, place, &stores).await
+}
+
+fn fleets_in_scope<'a>(context: &Context<'a>) -> impl Iterator<Item = (&'a FleetName, &'a Fleet)> {
+    let scope = context.scope;
+    context.config.fleets.iter().filter(move |(name, _)| scope.has_fleet(name))
+}
+
+/// What a saved plan was made of is not there any more.
+fn superseded(what: impl Into<String>, moved: &[Moved]) -> Failure {
+    let moved: Vec<String> = moved.iter().map(ToString::to_string).collect();
+    Failure::new(
+        FailureKind::Superseded,
+        what,
+        format!("since it was made: {}", moved.join("; ")),
+        "make a new one with `regcred plan --out FILE`, and look at it",
+    )
+}
