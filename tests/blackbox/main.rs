@@ -14,6 +14,7 @@ mod crash;
 mod http;
 mod lies;
 mod messages;
+mod plans;
 mod processes;
 mod rollouts;
 mod sdk;
