@@ -41,6 +41,8 @@ pub(crate) enum AwsErrorKind {
     NoCredentials,
     /// Throttled, on all tries.
     Throttled,
+    /// The KMS key that the resource is encrypted with cannot be used.
+    KeyFailed,
     /// The service rejected the request as such, or the state of the resource forbids it.
     Invalid,
     /// It was surely not done: the request never left.
@@ -83,6 +85,7 @@ impl AwsError {
             | AwsErrorKind::PreconditionFailed
             | AwsErrorKind::Conflict
             | AwsErrorKind::AccessDenied
+            | AwsErrorKind::KeyFailed
             | AwsErrorKind::Throttled => error.message().unwrap_or_default().to_owned(),
         };
         let code = code
@@ -124,6 +127,11 @@ impl AwsError {
     pub(crate) fn failure(&self, what: impl Into<String>) -> Failure {
         let Self { action, resource, place, kind, code, said } = self;
         let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+        // S3 names what is missing by the code alone.
+        let resource = match code.as_str() {
+            "NoSuchBucket" => resource.split('/').next().unwrap_or(resource),
+            _ => resource,
+        };
         let (failure_kind, why, remedy) = match kind {
             AwsErrorKind::AccessDenied => (
                 FailureKind::AccessDenied,
@@ -135,6 +143,13 @@ impl AwsError {
                 format!("no AWS credentials could be had in {place}{said}"),
                 "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run under a role; for a location with role_arn, let \
                  its trust policy name the caller"
+                    .to_owned(),
+            ),
+            AwsErrorKind::KeyFailed => (
+                FailureKind::AccessDenied,
+                format!("{code}: the KMS key of {resource} cannot be used{said}"),
+                "allow kms:GenerateDataKey and kms:Decrypt on that key, see that it is enabled and in the same \
+                 Region, or correct `kms_key` in the config"
                     .to_owned(),
             ),
             AwsErrorKind::NotFound => (
@@ -197,6 +212,17 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> AwsErrorKind {
         | "ClusterNotFoundException"
         | "TargetNotFoundException"
         | "InvalidDocument" => AwsErrorKind::NotFound,
+        // Secrets Manager's two, and S3's, which passes KMS's own on.
+        "EncryptionFailure"
+        | "DecryptionFailure"
+        | "KMS.DisabledException"
+        | "KMS.InvalidKeyUsageException"
+        | "KMS.KMSInvalidStateException"
+        | "KMS.NotFoundException"
+        | "KMSDisabledException"
+        | "KMSInvalidStateException"
+        | "KMSNotFoundException"
+        | "KMSAccessDeniedException" => AwsErrorKind::KeyFailed,
         "ResourceExistsException" => AwsErrorKind::Exists,
         "PreconditionFailed" => AwsErrorKind::PreconditionFailed,
         "ConditionalRequestConflict" => AwsErrorKind::Conflict,
@@ -241,6 +267,14 @@ mod tests {
         }
         assert_eq!(kind_of(None, Some(403)), AwsErrorKind::AccessDenied);
         assert_eq!(kind_of(Some("NoSuchKey"), Some(404)), AwsErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_missing_bucket_is_named_and_not_the_key_in_it() {
+        let error =
+            AwsError::of_entry("s3:GetObject", "arn:aws:s3:::acme/prod/ecs.config", "eu", "NoSuchBucket");
+        let failure = error.failure("cannot read it");
+        assert_eq!(failure.remedy, "create arn:aws:s3:::acme, or correct its name or location in the config");
     }
 
     #[test]

@@ -134,6 +134,7 @@ impl Ssm {
                     | AwsErrorKind::AccessDenied
                     | AwsErrorKind::NoCredentials
                     | AwsErrorKind::Throttled
+                    | AwsErrorKind::KeyFailed
                     | AwsErrorKind::Invalid
                     | AwsErrorKind::NotSent => SendOutcome::Refused(error),
                 }

@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// The form of the result on stdout
     #[arg(long, global = true, value_enum, default_value_t)]
     pub output: Form,
+    /// Print what went wrong and nothing else: no progress, and no result for people when all is well
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -43,12 +46,28 @@ pub(crate) enum Command {
     Check,
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Print the completions of a shell, to be put where it looks for them
+    Completions(CompletionsArguments),
+    /// Print a manual page, for `man -l -`
+    Man(ManArguments),
     /// Watch the main job on an embedded AWS and a dozen hosts; needs no account, no Docker, no network
     #[cfg(feature = "sandbox")]
     Demo(super::demo::DemoArguments),
     /// Serve the embedded AWS on loopback until it is stopped
     #[cfg(feature = "sandbox")]
     Sandbox(super::sandbox::SandboxArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The command whose page is meant; without it, that of regcred itself
+    pub command: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod check;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod human;
+mod manual;
 mod output;
 mod pass;
 mod plan;
@@ -16,11 +17,11 @@ mod schema;
 mod status;
 mod sync;
 
-use regcred_core::report::{Failure, Verdict};
+use regcred_core::report::{Failure, FailureKind, Verdict};
 
 pub(crate) use arguments::Arguments;
 use arguments::Command;
-use output::Output;
+use output::{Output, Volume};
 
 use crate::config::load::LoadError;
 
@@ -32,6 +33,8 @@ enum Stop {
     Usage(Failure),
     /// The pass could not begin or go on.
     Pass(Failure),
+    /// The result could not be printed.
+    Output(std::io::Error),
 }
 
 /// Waits for Ctrl-C, or for the signal that a service is ended with.
@@ -47,8 +50,9 @@ async fn until_stopped() {
 
 /// Runs one command to its end.
 pub(crate) async fn run(arguments: Arguments) -> Verdict {
-    let Arguments { config, output, command } = arguments;
-    let output = Output::new(output);
+    let Arguments { config, output: form, quiet, command } = arguments;
+    let volume = if quiet { Volume::Quiet } else { Volume::Normal };
+    let output = Output { form, volume };
     let config = config.as_deref();
     let ended = match command {
         Command::Plan(arguments) => plan::run(config, arguments, output).await,
@@ -57,17 +61,15 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Check => {
             let checked = check::run(config);
             let verdict = if checked.is_valid() { Verdict::Converged } else { Verdict::Usage };
-            output.result(&checked, ToString::to_string);
-            Ok(verdict)
+            output.result(&checked, verdict, ToString::to_string)
         }
         #[cfg(feature = "sandbox")]
         Command::Demo(arguments) => demo::run(arguments).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
-        Command::Schema => {
-            output::json(&schema::run());
-            Ok(Verdict::Converged)
-        }
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::man(&arguments),
+        Command::Schema => output::json(&schema::run()).map(|()| Verdict::Converged),
     };
     ended.unwrap_or_else(|stop| match stop {
         Stop::Config(error) => {
@@ -81,6 +83,15 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Stop::Pass(failure) => {
             output::failure(&failure);
             Verdict::Partial
+        }
+        Stop::Output(error) => {
+            output::failure(&Failure::new(
+                FailureKind::Internal,
+                "cannot print the result",
+                error.to_string(),
+                "give stdout somewhere to go; what the command did is done: `regcred status` tells it",
+            ));
+            Verdict::Internal
         }
     })
 }

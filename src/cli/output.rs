@@ -3,45 +3,72 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use regcred_core::report::Failure;
+use regcred_core::report::{Failure, Verdict};
 use serde::Serialize;
 
+use super::Stop;
 use super::arguments::Form;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Volume {
+    Normal,
+    /// What went wrong, and nothing else: no progress, no note, and no result for a person where there is nothing to
+    /// do about it. A result for a machine is printed all the same.
+    Quiet,
+}
 
 /// Where a command's result and messages go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
-    form: Form,
+    pub form: Form,
+    pub volume: Volume,
 }
 
 impl Output {
-    pub(crate) fn new(form: Form) -> Self {
-        Self { form }
+    /// Prints a command's result in the form that was asked for, and ends the command with `verdict`.
+    pub(crate) fn result<T: Serialize>(
+        self,
+        value: &T,
+        verdict: Verdict,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<Verdict, Stop> {
+        match (self.form, self.volume) {
+            (Form::Human, Volume::Quiet) if verdict == Verdict::Converged => {}
+            (Form::Human, _) => text(human(value).trim_end())?,
+            (Form::Json, _) => json(value)?,
+        }
+        Ok(verdict)
     }
 
-    /// Prints a command's result in the form that was asked for.
-    pub(crate) fn result<T: Serialize>(self, value: &T, human: impl FnOnce(&T) -> String) {
-        match self.form {
-            Form::Human => text(human(value).trim_end()),
-            Form::Json => json(value),
+    /// Prints to stderr what is good to know.
+    pub(crate) fn note(self, text: impl fmt::Display) {
+        match self.volume {
+            Volume::Normal => message(text),
+            Volume::Quiet => {}
         }
     }
 }
 
 /// Prints a value as JSON to stdout.
-pub(crate) fn json<T: Serialize>(value: &T) {
-    text(&serde_json::to_string_pretty(value).expect("results are plain data with text keys"));
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Stop> {
+    text(&serde_json::to_string_pretty(value).expect("results are plain data with text keys"))
 }
 
 /// Prints a value as one line of JSON to stdout.
 #[cfg(feature = "sandbox")]
-pub(crate) fn json_line<T: Serialize>(value: &T) {
-    text(&serde_json::to_string(value).expect("results are plain data with text keys"));
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<(), Stop> {
+    text(&serde_json::to_string(value).expect("results are plain data with text keys"))
 }
 
-/// Prints a text to stdout. A reader that went away ends nothing: the exit code still tells the result.
-pub(crate) fn text(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+/// Prints a text to stdout. A reader that went away ends nothing, as the exit code still tells the result; a text that
+/// is lost otherwise, on a full disk, is an error.
+pub(crate) fn text(text: &str) -> Result<(), Stop> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Stop::Output(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Prints a message to stderr.

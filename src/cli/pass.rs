@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Stop;
 use super::arguments::ScopeArguments;
-use super::output;
+use super::output::Output;
 use crate::aws::Locations;
 use crate::config::Config;
 use crate::config::load::{Loaded, find_and_load};
@@ -17,10 +17,14 @@ pub(crate) struct Ground {
     pub scope: Scope,
 }
 
-pub(crate) async fn prepare(path: Option<&Path>, arguments: &ScopeArguments) -> Result<Ground, Stop> {
+pub(crate) async fn prepare(
+    path: Option<&Path>,
+    arguments: &ScopeArguments,
+    output: Output,
+) -> Result<Ground, Stop> {
     let Loaded { path, config, warnings } = find_and_load(path).map_err(Stop::Config)?;
     for warning in &warnings {
-        output::message(warning.in_file(&path.display()));
+        output.note(warning.in_file(&path.display()));
     }
     let scope = Scope::new(&config, &arguments.registry, &arguments.fleet).map_err(Stop::Usage)?;
     let locations = Locations::load(&config.locations).await;

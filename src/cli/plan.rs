@@ -17,13 +17,11 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<Verdict, Stop> {
     let PlanArguments { pass: arguments, out } = arguments;
-    let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope).await?;
+    let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
     let planned = reconcile::plan(&context, arguments.failed_hosts()).await.map_err(Stop::Pass)?;
     if let Some(out) = out {
         saved_plan::write(&out, &planned, &arguments)?;
     }
-    let verdict = planned.plan.verdict();
-    output.result(&planned.plan, human::plan);
-    Ok(verdict)
+    output.result(&planned.plan, planned.plan.verdict(), human::plan)
 }

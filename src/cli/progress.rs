@@ -1,23 +1,41 @@
-//! Progress on stderr: bars on a terminal, lines elsewhere.
+//! Progress on stderr: bars on a terminal, lines elsewhere; JSON, as the logs beside it, where the result is JSON too.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::Local;
+use chrono::{Local, SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use regcred_core::names::FleetName;
 use regcred_core::rollout::HostOutcome;
+use serde::Serialize;
 
-use super::output;
+use super::arguments::Form;
+use super::output::{self, Output, Volume};
 use crate::progress::{Progress, ProgressSink};
 
 /// Shows what a pass tells.
 #[derive(Debug)]
 pub(crate) struct Display {
-    terminal: bool,
+    manner: Manner,
     /// Guards the counts alone; nothing waits while it is held.
     fleets: Mutex<BTreeMap<FleetName, FleetProgress>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Bars,
+    Lines,
+    Records,
+    Silence,
+}
+
+/// One line of progress, for machines.
+#[derive(Serialize)]
+struct Record<'a> {
+    timestamp: String,
+    progress: &'a str,
+    message: &'a str,
 }
 
 #[derive(Debug)]
@@ -31,8 +49,28 @@ struct FleetProgress {
 }
 
 impl Display {
-    pub(crate) fn new() -> Self {
-        Self { terminal: stderr().is_terminal(), fleets: Mutex::new(BTreeMap::new()) }
+    pub(crate) fn new(output: Output) -> Self {
+        let manner = match output {
+            Output { volume: Volume::Quiet, form: _ } => Manner::Silence,
+            _ if stderr().is_terminal() => Manner::Bars,
+            Output { form: Form::Human, volume: _ } => Manner::Lines,
+            Output { form: Form::Json, volume: _ } => Manner::Records,
+        };
+        Self { manner, fleets: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn line(&self, subject: &str, text: &str) {
+        match self.manner {
+            Manner::Silence => {}
+            Manner::Bars | Manner::Lines => {
+                output::message(format_args!("{} {subject:<10} {text}", Local::now().format("%H:%M:%S")));
+            }
+            Manner::Records => {
+                let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+                let record = Record { timestamp, progress: subject, message: text };
+                output::message(serde_json::to_string(&record).expect("a record is plain data"));
+            }
+        }
     }
 
     /// Takes bars off the screen.
@@ -48,13 +86,17 @@ impl ProgressSink for Display {
         let mut fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
             Progress::SecretStored { registry, location, name } => {
-                line("secret", &format!("{name} in {location} holds the credential of {registry}"));
+                self.line("secret", &format!("{name} in {location} holds the credential of {registry}"));
             }
             Progress::ObjectStored { ecs_config, location, revision } => {
-                line("object", &format!("{ecs_config} in {location} is revision {}", revision.short()));
+                self.line("object", &format!("{ecs_config} in {location} is revision {}", revision.short()));
             }
             Progress::RolloutBegins { fleet, hosts } => {
-                let bar = if self.terminal { ProgressBar::new(hosts as u64) } else { ProgressBar::hidden() };
+                let bar = if self.manner == Manner::Bars {
+                    ProgressBar::new(hosts as u64)
+                } else {
+                    ProgressBar::hidden()
+                };
                 let style = ProgressStyle::with_template("         {prefix:<10} {bar:30} {pos}/{len} {msg}");
                 bar.set_style(style.expect("the template is fixed and well formed"));
                 bar.set_prefix(fleet.to_string());
@@ -68,9 +110,9 @@ impl ProgressSink for Display {
                     && !std::mem::replace(&mut state.has_sent, true)
                     && let Some(first) = hosts.first()
                 {
-                    state
-                        .bar
-                        .suspend(|| line(fleet.as_str(), &format!("restarting one host first: {first}")));
+                    state.bar.suspend(|| {
+                        self.line(fleet.as_str(), &format!("restarting one host first: {first}"));
+                    });
                 }
             }
             Progress::HostEnded { fleet, host } => {
@@ -82,28 +124,26 @@ impl ProgressSink for Display {
                 if !proven {
                     let text =
                         format!("{} ({}): {}", host.host, host.cluster, super::human::outcome(&host.outcome));
-                    state.bar.suspend(|| line(fleet.as_str(), &text));
+                    state.bar.suspend(|| self.line(fleet.as_str(), &text));
                 } else if state.proven == 1 {
-                    state.bar.suspend(|| line(fleet.as_str(), &format!("first host proven: {}", host.host)));
-                } else if !self.terminal && is_milestone(state.ended, state.shown, state.hosts) {
+                    state
+                        .bar
+                        .suspend(|| self.line(fleet.as_str(), &format!("first host proven: {}", host.host)));
+                } else if self.manner != Manner::Bars && is_milestone(state.ended, state.shown, state.hosts) {
                     state.shown = state.ended;
-                    line(fleet.as_str(), &format!("{}/{}", state.proven, state.hosts));
+                    self.line(fleet.as_str(), &format!("{}/{}", state.proven, state.hosts));
                 }
             }
             Progress::RolloutEnded { fleet } => {
                 if let Some(state) = fleets.get(&fleet) {
                     state.bar.finish_and_clear();
                     if state.hosts > 0 {
-                        line(fleet.as_str(), &format!("{}/{} proven", state.proven, state.hosts));
+                        self.line(fleet.as_str(), &format!("{}/{} proven", state.proven, state.hosts));
                     }
                 }
             }
         }
     }
-}
-
-fn line(subject: &str, text: &str) {
-    output::message(format_args!("{} {subject:<10} {text}", Local::now().format("%H:%M:%S")));
 }
 
 /// Every tenth of the hosts is worth a line.

@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: SandboxArguments) -> Result<Verdict, Stop> {
             "choose another --port",
         ))
     })?;
-    output::json_line(&Ready { endpoint: &sandbox.endpoint() });
+    output::json_line(&Ready { endpoint: &sandbox.endpoint() })?;
     super::until_stopped().await;
     sandbox.stop();
     Ok(Verdict::Converged)

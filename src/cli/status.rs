@@ -16,10 +16,8 @@ pub(crate) async fn run(
     arguments: ScopeArguments,
     output: Output,
 ) -> Result<Verdict, Stop> {
-    let Ground { config, locations, scope } = pass::prepare(path, &arguments).await?;
+    let Ground { config, locations, scope } = pass::prepare(path, &arguments, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
     let status = reconcile::status(&context).await.map_err(Stop::Pass)?;
-    let verdict = status.verdict;
-    output.result(&status, human::status);
-    Ok(verdict)
+    output.result(&status, status.verdict, human::status)
 }

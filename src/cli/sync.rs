@@ -30,13 +30,11 @@ pub(crate) async fn run(
             (ScopeArguments { registry: registries, fleet: fleets }, failed_hosts)
         }
     };
-    let Ground { config, locations, scope } = pass::prepare(path, &scope).await?;
+    let Ground { config, locations, scope } = pass::prepare(path, &scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
-    let display = Display::new();
+    let display = Display::new(output);
     let agreed = saved.as_ref().map(|saved| &saved.preconditions);
     let report = reconcile::sync(&context, failed, agreed, &display).await.map_err(Stop::Pass)?;
     display.finish();
-    let verdict = report.verdict;
-    output.result(&report, human::report);
-    Ok(verdict)
+    output.result(&report, report.verdict, human::report)
 }

@@ -301,6 +301,7 @@ fn refusal(error: &AwsError) -> Refusal {
         | AwsErrorKind::Exists
         | AwsErrorKind::PreconditionFailed
         | AwsErrorKind::Conflict
+        | AwsErrorKind::KeyFailed
         | AwsErrorKind::Invalid
         | AwsErrorKind::NotSent
         | AwsErrorKind::NoAnswer => match error.code.as_str() {

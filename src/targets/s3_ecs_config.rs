@@ -84,6 +84,7 @@ impl Target for S3EcsConfigs<'_> {
                 | AwsErrorKind::AccessDenied
                 | AwsErrorKind::NoCredentials
                 | AwsErrorKind::Throttled
+                | AwsErrorKind::KeyFailed
                 | AwsErrorKind::Invalid
                 | AwsErrorKind::NotSent => Stored::Failed(error.failure(self.what("store", item))),
             },

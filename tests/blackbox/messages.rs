@@ -244,6 +244,78 @@ async fn a_reader_that_goes_away_ends_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_result_that_is_lost_is_an_error() {
+    let world = World::start("a_result_that_is_lost", with_hosts(pair()), &world::swift());
+    for arguments in [&["schema"][..], &["plan"], &["sync", "--output", "json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_regcred"));
+        command.args(arguments).env_clear().current_dir(world.path("."));
+        for (name, value) in world.variables() {
+            command.env(name, value);
+        }
+        let ended = command.stdin(Stdio::null()).stdout(full).output().expect("the binary can be started");
+        let stderr = String::from_utf8(ended.stderr).expect("what it says is text");
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert_eq!(errors(&stderr).last().expect("it is told")[0], "cannot print the result", "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn quiet_says_nothing_when_all_is_well_and_everything_when_it_is_not() {
+    let world = World::start("quiet_says_nothing", with_hosts(pair()), &world::swift());
+    let well = world.run(&["sync", "--quiet"]).await;
+    assert_eq!((well.code, well.stdout.as_str(), well.stderr.as_str()), (Some(0), "", ""));
+    let machine = world.json(&["sync", "--quiet"]).await;
+    assert_eq!((machine.code, &machine.json["verdict"]), (0, &json!("converged")));
+    world.write("secrets/harbor.json", "{}");
+    let ill = world.run(&["sync", "-q"]).await;
+    assert_eq!((ill.code, ill.stderr.as_str()), (Some(4), ""), "{ill:#?}");
+    assert_eq!(errors(&ill.stdout).len(), 1, "{ill:#?}");
+}
+
+#[tokio::test]
+async fn beside_a_json_result_everything_on_stderr_is_json_too() {
+    let world = World::start("beside_a_json_result", with_hosts(pair()), &world::swift());
+    let Ended { stderr, .. } =
+        world.regcred(&["sync", "--output", "json"]).variable("RUST_LOG", "info").run().await;
+    let lines: Vec<Value> = stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect();
+    assert!(
+        lines.iter().any(|line| line["progress"] == "prod" && line["message"] == "2/2 proven"),
+        "{stderr}"
+    );
+    assert!(lines.iter().any(|line| line["level"] == "INFO"), "{stderr}");
+}
+
+#[tokio::test]
+async fn each_command_has_its_completions_and_its_manual_page() {
+    let world = World::start("each_command_has_its_completions", bare(), world::DEMO);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let Ended { code, stdout, .. } = world.run(&["completions", shell]).await;
+        assert_eq!(code, Some(0), "{shell}");
+        assert!(stdout.contains("retry-failed"), "{shell}");
+    }
+    let bash = world.run(&["completions", "bash"]).await.stdout;
+    world.write("completions.bash", &bash);
+    let tried = "source completions.bash && COMP_WORDS=(regcred sy) COMP_CWORD=1 && _regcred regcred sy regcred && \
+                 echo \"${COMPREPLY[*]}\"";
+    let ended = Program::new("/bin/bash").arguments(["-c", tried]).folder(world.path(".")).run().await;
+    assert_eq!(ended.stdout.trim(), "sync", "{ended:#?}");
+
+    let Ended { code, stdout, .. } = world.run(&["man"]).await;
+    assert!(
+        code == Some(0) && stdout.contains(".TH regcred 1") && stdout.contains("rollout halted"),
+        "{stdout}"
+    );
+    let Ended { code, stdout, .. } = world.run(&["man", "sync"]).await;
+    assert!(code == Some(0) && stdout.contains("retry\\-failed"), "{stdout}");
+    let unknown = world.run(&["man", "snyc"]).await;
+    assert_eq!((unknown.code, errors(&unknown.stderr).len()), (Some(2), 1), "{unknown:#?}");
+}
+
 /// Begins every sequence by which a terminal is told of colours or of the cursor.
 const ESCAPE: char = '\u{1b}';
 
