@@ -16,6 +16,7 @@ pub mod plan;
 pub mod report;
 pub mod rollout;
 pub mod saved_plan;
+pub mod schedule;
 pub mod script;
 pub mod secret;
 pub mod server;

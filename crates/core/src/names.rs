@@ -58,3 +58,11 @@ name! {
     /// The container instances that read one ecs.config.
     FleetName
 }
+name! {
+    /// A schedule of the daemon's passes.
+    ScheduleName
+}
+name! {
+    /// A maintenance window, in which hosts may be restarted.
+    WindowName
+}
