@@ -16,8 +16,8 @@ import botocore.loaders
 OPERATIONS = {
     "secretsmanager": """BatchGetSecretValue CreateSecret DeleteSecret DescribeSecret GetSecretValue ListSecretVersionIds
         ListSecrets PutSecretValue RestoreSecret RotateSecret TagResource UntagResource UpdateSecretVersionStage""",
-    "ssm": """CancelCommand CreateDocument DescribeDocument DescribeInstanceInformation GetCommandInvocation GetDocument
-        ListCommandInvocations ListCommands SendCommand UpdateDocument UpdateDocumentDefaultVersion""",
+    "ssm": """CancelCommand CreateDocument DescribeDocument DescribeInstanceInformation GetCommandInvocation GetDocument GetParameter
+        ListCommandInvocations ListCommands PutParameter SendCommand UpdateDocument UpdateDocumentDefaultVersion""",
     "ecs": """DeleteAttributes DescribeClusters DescribeContainerInstances ListAttributes ListClusters
         ListContainerInstances PutAttributes""",
 }

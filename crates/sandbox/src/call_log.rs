@@ -3,7 +3,8 @@
 //! `{"service", "operation", "status", "request", "response"}` with the bodies of the JSON services as they were; an answer
 //! that was made and then dropped is recorded as it was made, a call that was never answered has `"status": null`. Beside
 //! them stand `number` (of all calls, from 1), `account`, `region`, `caller`, and for S3 `bucket` and `key`. Secrets
-//! Manager's sensitive texts are fillers of their length. SSM's parameters are not redacted: no secret may ever be in
+//! Manager's sensitive texts, and the values of the Parameter Store, are fillers of their length. The parameters of SSM's
+//! commands are not redacted: no secret may ever be in
 //! them, and a test has to see.
 
 use std::fs::File;

@@ -33,7 +33,7 @@
 //! A line of the log is `{"service", "operation", "status", "request", "response"}` with the bodies of the JSON services as
 //! they were. An answer that was made and then dropped is there as it was made; a call that was never answered has a
 //! `null` status. Beside them stand `number` (of all calls, from 1), `account`, `region`, `caller`, and for S3 `bucket`
-//! and `key`. Secrets Manager's sensitive texts are fillers of their length.
+//! and `key`. Secrets Manager's sensitive texts, and values of the Parameter Store, are fillers of their length.
 //!
 //! Below `/_sandbox/host/ID/` hosts' stand-ins are answered; that is theirs alone.
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hosts::HostSpec;
 use crate::identity::{Role, Statement};
+use crate::services::ssm::ParameterKind;
 
 /// How a sandbox is started, and what is there from the start. The default is an empty one on a free port.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +25,7 @@ pub struct Options {
     pub clusters: Vec<ClusterSeed>,
     pub hosts: Vec<HostSpec>,
     pub documents: Vec<DocumentSeed>,
+    pub parameters: Vec<ParameterSeed>,
     pub keys: Vec<KeySeed>,
     pub roles: Vec<Role>,
     /// What the role of an instance profile may do when `roles` does not name it.
@@ -41,6 +43,7 @@ impl Default for Options {
             clusters: Vec::new(),
             hosts: Vec::new(),
             documents: Vec::new(),
+            parameters: Vec::new(),
             keys: Vec::new(),
             roles: Vec::new(),
             host_statements: vec![Statement::allow(&["s3:GetObject"], &["arn:aws:s3:::*/*"])],
@@ -82,6 +85,17 @@ pub struct DocumentSeed {
     pub region: String,
     /// The document in JSON.
     pub content: String,
+}
+
+/// A parameter of SSM's Parameter Store; a SecureString under `alias/aws/ssm`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterSeed {
+    pub name: String,
+    pub account: String,
+    pub region: String,
+    pub kind: ParameterKind,
+    pub value: String,
 }
 
 /// A KMS key, by its alias. `alias/aws/secretsmanager` and `alias/aws/s3` are in every account and Region.

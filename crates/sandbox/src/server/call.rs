@@ -320,6 +320,10 @@ impl Shared {
 fn shown(service: Service, operation: &str, side: Side, value: &Value) -> Value {
     match (service, model_of(service).and_then(|model| Some((model, model.operation(operation)?)))) {
         (Service::SecretsManager, Some((model, operation))) => model.redacted(operation, side, value),
+        // A parameter of a command is shown, and must be no secret; a parameter that is kept may be one.
+        (Service::Ssm, Some((model, modelled))) if ["GetParameter", "PutParameter"].contains(&operation) => {
+            model.redacted(modelled, side, value)
+        }
         // Nobody knows what is a secret in there.
         (Service::SecretsManager, None) => json!({}),
         (Service::Ssm | Service::Ecs | Service::Sts | Service::S3, _) => value.clone(),

@@ -52,7 +52,7 @@ fn dispatch(
         let regional = regions.at(account, region);
         let answer = match service {
             Service::SecretsManager => secrets_manager::handle(cx, regional, &keys, operation, input),
-            Service::Ssm => ssm::handle(cx, regional, leeway.pages, operation, input),
+            Service::Ssm => ssm::handle(cx, regional, &keys, leeway.pages, operation, input),
             Service::Ecs => ecs::handle(cx, regional, leeway, operation, input),
             Service::S3 | Service::Sts => unreachable!("not JSON services"),
         };

@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::identity::Identity;
 use crate::leeway::Leeway;
-use crate::options::{ClusterSeed, DocumentSeed, KeySeed, Options};
+use crate::options::{ClusterSeed, DocumentSeed, KeySeed, Options, ParameterSeed};
 use crate::services::Regions;
 use crate::services::kms::Kms;
 use crate::services::s3::S3;
@@ -128,6 +128,7 @@ impl Shared {
             clusters,
             hosts,
             documents,
+            parameters,
             keys,
             roles,
             host_statements,
@@ -161,6 +162,10 @@ impl Shared {
             let mut regions = lock(&shared.regions);
             let made = regions.at(&account, &region).ssm.seed_document(&name, content, Utc::now());
             made.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.message))?;
+        }
+        for ParameterSeed { name, account, region, kind, value } in parameters {
+            let mut regions = lock(&shared.regions);
+            regions.at(&account, &region).ssm.seed_parameter(name, kind, value, Utc::now());
         }
         for host in hosts {
             shared.add_host(host)?;

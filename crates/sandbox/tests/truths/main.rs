@@ -11,6 +11,7 @@ mod control;
 mod ecs;
 mod faults;
 mod hosts;
+mod parameters;
 mod requests;
 mod s3;
 mod secrets_manager;

@@ -1,4 +1,5 @@
-//! SSM Run Command: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Operations.html>.
+//! SSM Run Command and the Parameter Store:
+//! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Operations.html>.
 //!
 //! Commands really run: a handler leaves [`Delivery`]s, and the server runs them on their hosts.
 
@@ -7,6 +8,7 @@ mod document;
 mod documents;
 mod invocations;
 mod nodes;
+mod parameters;
 mod send;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use super::kms::Keys;
 use super::{Context, Regional, Service, members};
 use crate::error::AwsError;
 use crate::hosts::{Host, ScriptResult};
@@ -24,6 +27,8 @@ use crate::paging::Pages;
 use command::Command;
 use document::Script;
 use documents::Documents;
+pub use parameters::Kind as ParameterKind;
+use parameters::Parameters;
 
 const SERVICE: Service = Service::Ssm;
 
@@ -34,6 +39,7 @@ const WORKERS: usize = 5;
 #[derive(Default)]
 pub(crate) struct Ssm {
     documents: Documents,
+    parameters: Parameters,
     nodes: BTreeMap<String, Node>,
     commands: BTreeMap<String, Command>,
     /// Ids of commands, oldest first.
@@ -70,6 +76,7 @@ impl Delivery {
 pub(crate) fn handle(
     cx: &Context<'_>,
     regional: &mut Regional,
+    keys: &Keys,
     pages: Pages,
     operation: &str,
     input: Value,
@@ -82,6 +89,8 @@ pub(crate) fn handle(
         "DescribeDocument" => documents::describe(cx, ssm, members(SERVICE, input)?),
         "GetDocument" => documents::get(cx, ssm, members(SERVICE, input)?),
         "DescribeInstanceInformation" => nodes::describe(cx, ssm, pages, members(SERVICE, input)?),
+        "GetParameter" => parameters::get(cx, ssm, keys, members(SERVICE, input)?),
+        "PutParameter" => parameters::put(cx, ssm, keys, members(SERVICE, input)?),
         "SendCommand" => send::send(cx, ssm, members(SERVICE, input)?),
         "CancelCommand" => send::cancel(cx, ssm, members(SERVICE, input)?),
         "ListCommands" => invocations::list_commands(cx, ssm, members(SERVICE, input)?),
@@ -100,6 +109,17 @@ impl Ssm {
         now: DateTime<Utc>,
     ) -> Result<(), AwsError> {
         self.documents.create(name, content, now)
+    }
+
+    /// Makes a parameter without a request.
+    pub(crate) fn seed_parameter(
+        &mut self,
+        name: String,
+        kind: ParameterKind,
+        value: String,
+        now: DateTime<Utc>,
+    ) {
+        self.parameters.add(name, kind, value, now);
     }
 
     pub(crate) fn add_node(&mut self, host: &Arc<Host>, now: DateTime<Utc>) {
