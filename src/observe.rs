@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use futures_util::future;
 use regcred_core::desired::{ObjectSpec, SecretSpec, SourceReading};
 use regcred_core::fingerprint::FingerprintKey;
@@ -28,6 +29,8 @@ pub(crate) struct Context<'a> {
 /// Everything that was seen before anything was decided, hosts excepted.
 #[derive(Debug)]
 pub(crate) struct Sighting {
+    /// When it was begun, by this machine's clock.
+    pub at: DateTime<Utc>,
     pub state: State,
     pub sources: BTreeMap<RegistryName, SourceReading>,
     pub secrets: Vec<SeenSecret>,
@@ -52,16 +55,17 @@ pub(crate) struct SeenObject {
 /// could be compared.
 pub(crate) async fn look(context: &Context<'_>) -> Result<Sighting, Failure> {
     let Context { config, locations, scope: _ } = context;
+    let at = Utc::now();
     let state = State::read(&locations.at(&config.state.location).s3, &config.state);
-    let sources = read_sources(context);
+    let sources = read_sources(context, at);
     let secrets = look_at_secrets(context);
     let objects = look_at_objects(context);
     let (state, sources, secrets, objects) = tokio::join!(state, sources, secrets, objects);
-    Ok(Sighting { state: state?, sources, secrets, objects })
+    Ok(Sighting { at, state: state?, sources, secrets, objects })
 }
 
-async fn read_sources(context: &Context<'_>) -> BTreeMap<RegistryName, SourceReading> {
-    let Context { config, locations: _, scope } = context;
+async fn read_sources(context: &Context<'_>, now: DateTime<Utc>) -> BTreeMap<RegistryName, SourceReading> {
+    let Context { config, locations, scope } = context;
     let in_scope = config.registries.iter().filter(|(name, _)| scope.has_registry(name));
     let read = |reading| match reading {
         Ok(Reading { credential, notes }) => {
@@ -69,7 +73,8 @@ async fn read_sources(context: &Context<'_>) -> BTreeMap<RegistryName, SourceRea
         }
         Err(error) => SourceReading::Failed(SourceError::into_failure(error)),
     };
-    sources::read_all(in_scope).await.into_iter().map(|(name, reading)| (name, read(reading))).collect()
+    let readings = sources::read_all(in_scope, locations, now).await;
+    readings.into_iter().map(|(name, reading)| (name, read(reading))).collect()
 }
 
 async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {

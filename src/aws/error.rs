@@ -211,6 +211,8 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> AwsErrorKind {
         | "NotFound"
         | "ClusterNotFoundException"
         | "TargetNotFoundException"
+        | "ParameterNotFound"
+        | "ParameterVersionNotFound"
         | "InvalidDocument" => AwsErrorKind::NotFound,
         // Secrets Manager's two, and S3's, which passes KMS's own on.
         "EncryptionFailure"

@@ -27,7 +27,7 @@ pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
 pub(crate) use s3::{ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
-pub(crate) use ssm::{SendOutcome, SentCommand, Ssm};
+pub(crate) use ssm::{Encryption, SendOutcome, SentCommand, Ssm};
 
 use crate::config::{self, env};
 
@@ -60,6 +60,35 @@ impl Locations {
     /// A validated config names no location that is not here.
     pub(crate) fn at(&self, name: &LocationName) -> &Clients {
         self.0.get(name).expect("the config was validated: every location that is named exists")
+    }
+}
+
+#[cfg(test)]
+impl Locations {
+    /// No location at all.
+    pub(crate) fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// One location at an endpoint on loopback, called by the administrator of a sandbox. No call is made twice.
+    pub(crate) fn at_endpoint(name: &str, region: &str, endpoint: &str) -> Self {
+        let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "a test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region.to_owned()))
+            .endpoint_url(endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let location = config::Location {
+            region: Some(region.to_owned()),
+            role: None,
+            endpoint_url: Some(endpoint.to_owned()),
+        };
+        let name = LocationName::new(name);
+        let clients = Clients::new(&name, &location, &config);
+        Self(BTreeMap::from([(name, clients)]))
     }
 }
 

@@ -74,6 +74,17 @@ impl SecretsManager {
         futures_util::future::join_all(batches).await.into_iter().flatten().collect()
     }
 
+    /// The text of the version that has a stage; `None` where it is binary data.
+    pub(crate) async fn value(&self, id: &str, stage: &str) -> Result<Option<Secret>, AwsError> {
+        let call = self.client.get_secret_value().secret_id(id).version_stage(stage);
+        match call.send().await {
+            Ok(answer) => Ok(answer.secret_string.map(Secret::new)),
+            Err(error) => {
+                Err(AwsError::of("secretsmanager:GetSecretValue", self.arn(id), &self.place.text, &error))
+            }
+        }
+    }
+
     async fn read_batch(&self, names: &[&str]) -> Vec<SecretRead> {
         let mut found: HashMap<String, SecretRead> = HashMap::new();
         let mut token: Option<String> = None;

@@ -1,4 +1,4 @@
-//! SSM Run Command, as regcred calls it.
+//! SSM Run Command and the Parameter Store, as regcred calls them.
 //!
 //! SendCommand has no client token, so it is retried on a throttle alone, when SSM surely did nothing. After a
 //! time-out, a 5xx or a lost answer nobody knows whether hosts are at work: that is [`SendOutcome::Unknown`].
@@ -12,7 +12,8 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
 use aws_smithy_types::retry::ErrorKind;
-use sdk::types::InstanceInformationStringFilter;
+use regcred_core::secret::Secret;
+use sdk::types::{InstanceInformationStringFilter, Parameter, ParameterType};
 
 use super::{AwsError, AwsErrorKind, Place};
 
@@ -63,6 +64,15 @@ pub(crate) struct Invocation {
     pub exit_code: Option<i32>,
 }
 
+/// How a parameter is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// A `SecureString`: under a KMS key.
+    Secure,
+    /// A `String` or a `StringList`.
+    None,
+}
+
 impl Ssm {
     pub(super) fn new(config: &SdkConfig, place: Place) -> Self {
         let partition = place.retry_partition("ssm");
@@ -71,6 +81,35 @@ impl Ssm {
             client: sdk::Client::from_conf(builder.clone().build()),
             sender: sdk::Client::from_conf(builder.retry_classifier(ThrottlesAlone).build()),
             place,
+        }
+    }
+
+    /// `eu (eu-west-1)`.
+    pub(crate) fn place(&self) -> &str {
+        &self.place.text
+    }
+
+    /// The value of a parameter, decrypted.
+    pub(crate) async fn parameter(&self, name: &str) -> Result<(Secret, Encryption), AwsError> {
+        const ACTION: &str = "ssm:GetParameter";
+        let arn = if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            // A policy names it without the first `/`, the version and the label.
+            let bare = name.split(':').next().unwrap_or(name);
+            self.place.arn("ssm", &format!("parameter/{}", bare.trim_start_matches('/')))
+        };
+        let call = self.client.get_parameter().name(name).with_decryption(true);
+        match call.send().await {
+            Ok(answer) => {
+                let parameter = answer.parameter.unwrap_or_else(|| Parameter::builder().build());
+                let encryption = match parameter.r#type {
+                    Some(ParameterType::SecureString) => Encryption::Secure,
+                    Some(_) | None => Encryption::None,
+                };
+                Ok((Secret::new(parameter.value.unwrap_or_default()), encryption))
+            }
+            Err(error) => Err(AwsError::of(ACTION, arn, &self.place.text, &error)),
         }
     }
 

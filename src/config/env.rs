@@ -1,8 +1,8 @@
 //! Every environment variable that regcred reads by itself, and nothing else.
 //!
 //! The AWS SDK reads its own (`AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the rest of
-//! <https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>), and an `env` source reads the two
-//! that the configuration names.
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>), and a source reads the
+//! variables that the configuration names, or hands them to a helper or command ([`crate::sources`]).
 
 /// The path of the configuration file, when `--config` does not tell it.
 pub(crate) const CONFIG: &str = "REGCRED_CONFIG";

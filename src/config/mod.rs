@@ -15,6 +15,7 @@ pub(crate) mod raw;
 #[cfg(test)]
 mod reference;
 mod rules;
+mod source;
 pub(crate) mod span;
 pub(crate) mod structure;
 mod suggest;
@@ -23,7 +24,6 @@ mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use regcred_core::agent::auth::AuthType;
@@ -32,6 +32,7 @@ use regcred_core::rollout::MaxUnavailable;
 use regcred_core::server::Server;
 
 pub(crate) use self::clusters::ClusterPattern;
+pub(crate) use self::source::{Keys, Shape, SourceReference, UsernameFrom};
 
 /// A valid configuration.
 #[derive(Clone, Debug)]
@@ -80,20 +81,6 @@ pub(crate) struct Registry {
     /// How long reading the source may take.
     pub(crate) source_timeout: Duration,
     pub(crate) secret: Option<RepositorySecret>,
-}
-
-/// Where a credential is read: names and paths, never a value. Paths that were relative start at the folder of the
-/// configuration file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SourceReference {
-    /// Two variables of the process's own environment, by their names.
-    Env { username: String, password: String },
-    /// A file that holds `{"username","password"}`.
-    JsonFile { path: PathBuf },
-    /// The username itself, and a file that holds the password alone.
-    PasswordFile { username: String, password_path: PathBuf },
-    /// Docker's `config.json`, or the older `.dockercfg`.
-    DockerConfig { path: PathBuf },
 }
 
 /// A secret in AWS Secrets Manager, as `repositoryCredentials` reads it.

@@ -7,10 +7,16 @@
 //!
 //! This module must not hold a secret: there is no key for one.
 
+mod source;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use self::source::{
+    CredentialHelper, DockerAuthConfig, DockerConfig, Env, Exec, File, SecretsManager, Source, SsmParameter,
+};
 
 /// The configuration of regcred: which credentials there are, and where they have to be.
 ///
@@ -70,7 +76,7 @@ pub(crate) struct Registry {
     /// The server as images name it: `docker.io`, `ghcr.io`, `registry.example.com:5000`, or with a path.
     /// ECR is refused: ECS logs in there by itself.
     pub(crate) server: String,
-    /// Where the credential is read. Exactly one of `env`, `file`, `docker_config`.
+    /// Where the credential is read: exactly one of the keys below.
     pub(crate) source: Source,
     /// How long reading the source may take. From 100ms to 2m.
     #[serde(default = "default_source_timeout")]
@@ -79,51 +85,6 @@ pub(crate) struct Registry {
     /// The secret in AWS Secrets Manager to publish the credential as, for `repositoryCredentials` of task
     /// definitions. Without it the credential is not published there.
     pub(crate) secret: Option<Secret>,
-}
-
-/// Where a credential is read.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Source {
-    /// Two environment variables of regcred's own process.
-    Env(Env),
-    /// A file with both parts, or a username and a file that holds the password alone.
-    File(File),
-    /// The file that `docker login` writes.
-    DockerConfig(DockerConfig),
-}
-
-/// Two environment variables of regcred's own process. Here stand their names, never the values.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct Env {
-    /// The name of the variable that holds the username, such as `DOCKERHUB_USERNAME`.
-    #[schemars(extend("pattern" = VARIABLE_PATTERN))]
-    pub(crate) username: String,
-    /// The name of the variable that holds the password or token, such as `DOCKERHUB_TOKEN`.
-    #[schemars(extend("pattern" = VARIABLE_PATTERN))]
-    pub(crate) password: String,
-}
-
-/// Either `path`, or `username` with `password_path`. A relative path starts at the folder of this file.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct File {
-    /// A file that holds JSON: `{"username":"…","password":"…"}`.
-    pub(crate) path: Option<String>,
-    /// The username itself. Only with `password_path`.
-    pub(crate) username: Option<String>,
-    /// A file that holds the password alone. One trailing line break is trimmed, and that is said. Only with
-    /// `username`.
-    pub(crate) password_path: Option<String>,
-}
-
-/// The file that `docker login` writes: `config.json` with `auths`, or the older `.dockercfg` without.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct DockerConfig {
-    /// The file. The entry is found by the registry's `server`. A relative path starts at the folder of this file.
-    pub(crate) path: String,
 }
 
 /// A secret in AWS Secrets Manager, as `repositoryCredentials` of a task definition reads it.

@@ -104,7 +104,7 @@ fn a_flaw_of_structure_is_told_with_its_key() {
         (
             source,
             "{}",
-            "registries.hub.source: exactly one of `docker_config`, `env` and `file` is needed here",
+            "registries.hub.source: exactly one of `credential_helper`, `docker_auth_config`, `docker_config`, `env`, `exec`, `file`, `secrets_manager` and `ssm_parameter` is needed here",
         ),
         (source, "env", "registries.hub.source: a map with one key is needed here"),
         (source, "{ enw: { username: A } }", "registries.hub.source.enw: this key is not known"),
@@ -117,7 +117,7 @@ fn a_flaw_of_structure_is_told_with_its_key() {
         (
             source,
             "{ file: { path: x }, docker_config: { path: x } }",
-            "registries.hub.source: exactly one of `docker_config`, `env` and `file` is needed here",
+            "registries.hub.source: exactly one of `credential_helper`, `docker_auth_config`, `docker_config`, `env`, `exec`, `file`, `secrets_manager` and `ssm_parameter` is needed here",
         ),
         ("clusters: [prod-a, 'web-*']", "clusters: prod-a", "fleets.prod.clusters: a list is needed here"),
         ("prod-a, 'web-*'", "a, {b: c}", "fleets.prod.clusters[1]: a single value is needed here"),
@@ -310,6 +310,113 @@ fn a_broken_rule_of_a_registry_is_told_with_its_key() {
             "registries.hub.source.docker_config.path: there is a `$` in this path",
         ),
     ]);
+}
+
+#[test]
+fn a_broken_rule_of_a_source_is_told_with_its_key() {
+    let source = "{ env: { username: HUB_USER, password: HUB_TOKEN } }";
+    let arn = "arn:aws:secretsmanager:eu-west-1:111111111111:secret";
+    let rows = [
+        (
+            "docker_auth_config: { variable: a b }",
+            "docker_auth_config.variable: this is not the name of an environment variable",
+        ),
+        (
+            "credential_helper: { name: docker-credential-pass }",
+            "credential_helper.name: this cannot be the name of a helper",
+        ),
+        ("credential_helper: { name: ../sh }", "credential_helper.name: this cannot be the name of a helper"),
+        (
+            "credential_helper: { name: pass, environment: [A=b] }",
+            "credential_helper.environment[0]: this is not the name of an environment variable",
+        ),
+        (
+            "docker_config: { path: x, environment: [a, 1b] }",
+            "docker_config.environment[1]: this is not the name of an environment variable",
+        ),
+        ("exec: { command: [] }", "exec.command: there is no command"),
+        ("exec: { command: [pass show x] }", "exec.command[0]: this cannot be the name of a program"),
+        ("exec: { command: [~/bin/x] }", "exec.command[0]: this is not the path of a file"),
+        ("exec: { command: [''] }", "exec.command[0]: this is not the path of a file"),
+        ("exec: { command: [x, \"a\\0b\"] }", "exec.command[1]: this cannot be an argument"),
+        ("secrets_manager: { secret: a b }", "secrets_manager.secret: this does not name a secret"),
+        (
+            "secrets_manager: { secret: 'arn:aws:secretsmanager:eu-west-1:1:secret:x-abcdef' }",
+            "secrets_manager.secret: this does not name a secret",
+        ),
+        ("secrets_manager: { secret: x, location: eu }", "secrets_manager: there is no location `eu`"),
+        (
+            "secrets_manager: { secret: x, version_stage: '' }",
+            "secrets_manager.version_stage: this cannot be a staging label",
+        ),
+        (
+            "secrets_manager: { secret: x, username: a, username_key: b }",
+            "secrets_manager: it is said twice what the username is",
+        ),
+        (
+            "secrets_manager: { secret: x, password_key: '' }",
+            "secrets_manager.password_key: this cannot be a key",
+        ),
+        (
+            "secrets_manager: { secret: x, username_key: k, password_key: k }",
+            "secrets_manager.username_key: this cannot be the username's key",
+        ),
+        ("ssm_parameter: { name: a b }", "ssm_parameter.name: this does not name a parameter"),
+        (
+            "ssm_parameter: { name: /aws/reference/secretsmanager/x }",
+            "ssm_parameter.name: this does not name a parameter",
+        ),
+        ("ssm_parameter: { name: 'x:1:2' }", "ssm_parameter.name: this does not name a parameter"),
+        ("ssm_parameter: { name: x, username: '' }", "ssm_parameter.username: this cannot be a username"),
+    ];
+    for (to, expected) in rows {
+        let found = told(&with(source, &format!("{{ {to} }}")));
+        assert_eq!(found, [format!("registries.hub.source.{expected}")], "{to}");
+    }
+    let good = [
+        "docker_auth_config: {}".to_owned(),
+        "exec: { command: [pass, show, a b] }".to_owned(),
+        format!("secrets_manager: {{ secret: '{arn}:a/b-abcdef', username: a, password_key: b }}"),
+        "ssm_parameter: { name: '/a/b:3', username_key: a }".to_owned(),
+        "ssm_parameter: { name: 'arn:aws:ssm:eu-west-1:111111111111:parameter/a' }".to_owned(),
+    ];
+    for to in good {
+        assert_eq!(told(&with(source, &format!("{{ {to} }}"))), Vec::<String>::new(), "{to}");
+    }
+}
+
+#[test]
+fn a_source_that_is_the_secret_its_registry_is_published_as_is_refused() {
+    let refused = [
+        "registries.ghcr.source.secrets_manager.secret: this is the secret that the registry is published as",
+    ];
+    let arn = "arn:aws:secretsmanager:eu-west-1:111111111111:secret";
+    for (secret, expected) in [
+        ("ecs/ghcr".to_owned(), &refused[..]),
+        (format!("{arn}:ecs/ghcr-a1B2c3"), &refused[..]),
+        ("ecs/ghcr2".to_owned(), &[]),
+        (format!("{arn}:ecs/ghcr2-a1B2c3"), &[]),
+    ] {
+        let to = format!("secrets_manager: {{ secret: '{secret}' }}");
+        assert_eq!(told(&with("file: { path: secrets/ghcr.json }", &to)), expected, "{secret}");
+    }
+    // In another account or Region, it is another secret.
+    let locations =
+        "locations: { eu: { region: eu-west-1 }, us: { region: us-east-1 } }\nstate: { location: eu,";
+    let elsewhere =
+        with("file: { path: secrets/ghcr.json }", "secrets_manager: { secret: ecs/ghcr, location: us }")
+            .replace("state: {", locations)
+            .replace("name: ecs/ghcr", "name: ecs/ghcr, locations: [eu]")
+            .replace("prod: { bucket", "prod: { location: eu, bucket");
+    assert_eq!(told(&elsewhere), Vec::<String>::new());
+    let here = elsewhere.replace("location: us }", "location: eu }");
+    let unused = "locations.us: nothing is in this location".to_owned();
+    assert_eq!(told(&here), [unused, refused[0].to_owned()]);
+    let arn = elsewhere.replace("secret: ecs/ghcr", &format!("secret: '{arn}:x-abcdef'"));
+    assert_eq!(
+        told(&arn),
+        ["registries.ghcr.source.secrets_manager.secret: this cannot be read in its location"]
+    );
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) fn registry_plans(context: &Context<'_>, sighting: &Sighting) -> Vec<
                 published.add_object(&object.observed, server);
             }
         }
-        desired::registry(name, server, reading, &published, &sighting.state.key)
+        desired::registry(name, server, reading, &published, &sighting.state.key, sighting.at)
     };
     sighting.sources.iter().map(plan).collect()
 }

@@ -9,7 +9,8 @@ use regcred_core::secret::Secret;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::error::{Flaw, Place, SourceError};
+use super::error::{Place, SourceError};
+use super::flaw::Flaw;
 
 /// What is read at most. A credential of any registry is far below it: the largest known, a service account's key of
 /// Google, has about 2,400 bytes. Docker's config.json of a person with many registries fits as well.
@@ -49,7 +50,8 @@ fn read_bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-fn as_text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret, Flaw> {
+/// Takes the bytes of a whole file or output over as text.
+pub(super) fn as_text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret, Flaw> {
     if bytes.len() > LIMIT {
         return Err(Flaw::TooLarge { limit: LIMIT });
     }

@@ -7,7 +7,8 @@ use regcred_core::credential::{Credential, CredentialError, Part};
 use regcred_core::secret::Secret;
 
 use super::bytes::into_secret;
-use super::error::{Flaw, Place, SourceError};
+use super::error::{Place, SourceError};
+use super::flaw::Flaw;
 use super::{Reading, Source};
 
 /// Two variables, by their names.

@@ -7,6 +7,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use aws_sdk_secretsmanager::types::Tag;
+use aws_sdk_ssm::types::ParameterType;
 use aws_smithy_types::retry::RetryConfig;
 
 use crate::tools::AwsEnvironment;
@@ -60,6 +61,21 @@ impl Aws {
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build());
         let call = self.secrets.create_secret().name(name).secret_string(value);
         call.set_tags(Some(tags.collect())).send().await.expect("the name is free");
+    }
+
+    /// Makes a secret that regcred reads, or gives it another value.
+    pub(crate) async fn put_secret(&self, name: &str, value: &str) {
+        if self.secret(name).await.is_none() {
+            return self.create_secret(name, value, &[]).await;
+        }
+        let call = self.secrets.put_secret_value().secret_id(name).secret_string(value);
+        call.send().await.expect("the secret is there");
+    }
+
+    /// Makes a SecureString, or gives it another value.
+    pub(crate) async fn put_parameter(&self, name: &str, value: &str) {
+        let call = self.ssm.put_parameter().name(name).value(value).overwrite(true);
+        call.r#type(ParameterType::SecureString).send().await.expect("the name is good");
     }
 
     /// The current text of an object, and its version's id.

@@ -42,6 +42,11 @@ fn planted(turn: &str) -> Vec<Planted> {
         plant("password-file", "password.example.com", "robot$ecs", "\tspace $(x) `y` :z"),
         plant("config-json", "config.example.com", "docker-user", "{}[]:,;#!~^"),
         plant("dockercfg", "older.example.com", "older", "ünï/\\\"%s%n"),
+        plant("docker-auth", "auth.example.com", "auth-user", "{\"a\":[1]}"),
+        plant("helper", "helper.example.com", "helper-user", "$(id) `id` \\"),
+        plant("exec", "exec.example.com", "exec-user", "'\"; exit #"),
+        plant("store", "store.example.com", "store-user", "é\"\\/<>"),
+        plant("parameter", "parameter.example.com", "parameter-user", " {{ssm:x}} "),
     ]
 }
 
@@ -170,8 +175,31 @@ registries:
     server: older.example.com
     source: { docker_config: { path: planted/dockercfg } }
     secret: { name: planted/dockercfg }
+  docker-auth:
+    server: auth.example.com
+    source: { docker_auth_config: { variable: PLANTED_AUTH } }
+    secret: { name: planted/docker-auth }
+  helper:
+    server: helper.example.com
+    source: { docker_config: { path: planted/helpers.json, environment: [ANSWER, CODE] } }
+    secret: { name: planted/helper }
+  exec:
+    server: exec.example.com
+    source: { exec: { command: [print, planted/printed], environment: [CODE] } }
+    secret: { name: planted/exec }
+  store:
+    server: store.example.com
+    source: { secrets_manager: { secret: source/store, password_key: token } }
+    secret: { name: planted/store }
+  parameter:
+    server: parameter.example.com
+    source: { ssm_parameter: { name: /source/parameter, username: parameter-user } }
+    secret: { name: planted/parameter }
 ecs_configs:
-  prod: { bucket: acme-ecs, key: prod/ecs.config, registries: [env, json-file, password-file, config-json, dockercfg] }
+  prod:
+    bucket: acme-ecs
+    key: prod/ecs.config
+    registries: [env, json-file, password-file, config-json, dockercfg, docker-auth, helper, exec, store, parameter]
   typed: { bucket: acme-ecs, key: typed/ecs.config, format: docker, registries: [env, json-file] }
 fleets:
   prod:
@@ -186,7 +214,7 @@ fleets:
 ";
 
 /// Gives each source its credential.
-fn plant(world: &mut World, secrets: &[Planted]) {
+async fn plant(world: &mut World, secrets: &[Planted]) {
     for Planted { registry, server: _, username, password } in secrets {
         match *registry {
             "env" => {
@@ -208,6 +236,27 @@ fn plant(world: &mut World, secrets: &[Planted]) {
                 let config = serde_json::json!({ "older.example.com": entry });
                 world.write("planted/dockercfg", &config.to_string());
             }
+            "docker-auth" => {
+                let auth = STANDARD.encode(format!("{username}:{password}"));
+                let config = serde_json::json!({ "auths": { "auth.example.com": { "auth": auth } } });
+                world.set("PLANTED_AUTH", &config.to_string());
+            }
+            "helper" => {
+                world.write("planted/helpers.json", r#"{"credsStore":"test"}"#);
+                let answer = serde_json::json!({ "Username": username, "Secret": password });
+                world.write("planted/answer", &answer.to_string());
+                world.set("ANSWER", &world.path("planted/answer").display().to_string());
+                world.set("PATH", &format!("{}/tests/programs:/usr/bin:/bin", env!("CARGO_MANIFEST_DIR")));
+            }
+            "exec" => {
+                let pair = serde_json::json!({ "username": username, "password": password });
+                world.write("planted/printed", &pair.to_string());
+            }
+            "store" => {
+                let pair = serde_json::json!({ "username": username, "token": password });
+                world.sdk().put_secret("source/store", &pair.to_string()).await;
+            }
+            "parameter" => world.sdk().put_parameter("/source/parameter", password).await,
             other => panic!("no source is named {other}"),
         }
     }
@@ -275,7 +324,7 @@ async fn a_secret_that_a_source_was_given_shows_nowhere_but_where_it_belongs() {
     });
     let options = Options { hosts: hosts.into(), ..bare() };
     let mut world = World::start("a_secret_that_a_source_was_given", options, CONFIG);
-    plant(&mut world, &first);
+    plant(&mut world, &first).await;
     let mut heard = Heard::default();
 
     let watch = Watch::begin();
@@ -326,7 +375,7 @@ struct Way {
 }
 
 /// What a source's file may hold by mistake.
-const BROKEN_SOURCES: [Way; 5] = [
+const BROKEN_SOURCES: [Way; 8] = [
     Way {
         name: "half a file",
         fail: |world, secrets| {
@@ -365,6 +414,34 @@ const BROKEN_SOURCES: [Way; 5] = [
         },
         codes: &[4],
         meets: &[],
+    },
+    Way {
+        name: "programs that fail and print what they have all the same",
+        fail: |world, _| world.set("CODE", "3"),
+        codes: &[4],
+        meets: &[],
+    },
+    Way {
+        name: "programs that print something else",
+        fail: |world, secrets| {
+            world.write("planted/answer", &secrets[6].password);
+            world.write("planted/printed", &format!("{{\"password\":{}", json_text(&secrets[7].password)));
+            world.set("PLANTED_AUTH", &format!("{{\"auths\":{}}}", json_text(&secrets[5].password)));
+        },
+        codes: &[4],
+        meets: &[],
+    },
+    Way {
+        name: "stores that refuse",
+        fail: |world, _| {
+            let faults = [
+                fault(Service::SecretsManager, "GetSecretValue", Effect::Deny),
+                fault(Service::Ssm, "GetParameter", Effect::Deny),
+            ];
+            world.client().set_faults(&faults).unwrap();
+        },
+        codes: &[4],
+        meets: &["GetSecretValue", "GetParameter"],
     },
     Way {
         name: "a user that does not fit the format",
@@ -435,11 +512,11 @@ async fn listen_to(Way { name, fail, codes, meets }: Way) {
     let mut world = World::start("a_secret_shows_in_no_failure", with_hosts(Vec::new()), &without_fleets());
     // One registry is published before, so that there is something to create and something to replace.
     let mut secrets = planted("before");
-    plant(&mut world, &secrets);
+    plant(&mut world, &secrets).await;
     let before = world.json(&["sync", "--registry", "env"]).await;
     assert_eq!(before.code, 0, "{name}: {before:#?}");
     let failing = planted("failing");
-    plant(&mut world, &failing);
+    plant(&mut world, &failing).await;
     fail(&mut world, &failing);
     secrets.extend(failing);
     world.client().clear_calls().unwrap();

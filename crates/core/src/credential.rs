@@ -1,6 +1,7 @@
 //! A credential: what a registry knows a client by.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::secret::Secret;
@@ -12,6 +13,18 @@ pub struct Credential {
     username: String,
     secret: Secret,
     expires: Option<DateTime<Utc>>,
+}
+
+/// From when on a person is warned of a credential's end: a week has a working day in it.
+pub const SOON: TimeDelta = TimeDelta::days(7);
+
+/// When a credential ends, and whether that is soon. Serialised as members of what holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Expiry {
+    /// When the source says that the registry will stop to accept it.
+    pub expires: DateTime<Utc>,
+    /// Less than [`SOON`] is left.
+    pub expires_soon: bool,
 }
 
 /// Which half of a credential a [`CredentialError`] is about.
@@ -75,6 +88,16 @@ impl Credential {
     pub fn expires(&self) -> Option<DateTime<Utc>> {
         self.expires
     }
+
+    /// The same, as it stands at `now`.
+    pub fn expiry(&self, now: DateTime<Utc>) -> Option<Expiry> {
+        self.expires.map(|expires| Expiry { expires, expires_soon: expires - now < SOON })
+    }
+
+    /// Whether its time has passed at `now`.
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
 }
 
 #[cfg(test)]
@@ -94,5 +117,25 @@ mod tests {
             assert_eq!(Credential::new(username.into(), secret.into(), None), Err(expected));
         }
         assert!(Credential::new("u".into(), "p q:\u{e9}".into(), None).is_ok());
+    }
+
+    #[test]
+    fn a_credential_ends_at_its_time_and_is_told_a_week_before() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let end = at("2027-02-01T00:00:00Z");
+        let credential = Credential::new("u".into(), "p".into(), Some(end)).unwrap();
+        for (now, soon, expired) in [
+            ("2027-01-25T00:00:00Z", false, false),
+            ("2027-01-25T00:00:01Z", true, false),
+            ("2027-01-31T23:59:59Z", true, false),
+            ("2027-02-01T00:00:00Z", true, true),
+        ] {
+            let expiry = Expiry { expires: end, expires_soon: soon };
+            assert_eq!(credential.expiry(at(now)), Some(expiry), "{now}");
+            assert_eq!(credential.is_expired(at(now)), expired, "{now}");
+        }
+        let endless = Credential::new("u".into(), "p".into(), None).unwrap();
+        assert_eq!(endless.expiry(end), None);
+        assert!(!endless.is_expired(end));
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::agent::{AuthMap, AuthType, Environment, Login, PullAuth};
 use crate::credential::Credential;
 use crate::fingerprint::FingerprintKey;
@@ -279,13 +281,14 @@ pub fn registry(
     reading: &SourceReading,
     published: &PublishedLogins,
     key: &FingerprintKey,
+    now: DateTime<Utc>,
 ) -> RegistryPlan {
     let credential = match reading {
         SourceReading::Failed(failure) => CredentialPlan::Unreadable { failure: failure.clone() },
         SourceReading::Read { credential, notes } => CredentialPlan::Read {
             fingerprint: key.credential(credential),
             change: change(credential, published, key),
-            expires: credential.expires(),
+            expiry: credential.expiry(now),
             notes: notes.clone(),
         },
     };
@@ -465,6 +468,7 @@ mod tests {
             &reading,
             published,
             &key(),
+            DateTime::UNIX_EPOCH,
         )
         .credential
         {

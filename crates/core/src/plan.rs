@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::credential::Expiry;
 use crate::fingerprint::{Fingerprint, Revision};
 use crate::host::ClusterName;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
@@ -96,8 +96,8 @@ pub enum CredentialPlan {
         fingerprint: Fingerprint,
         #[serde(flatten)]
         change: CredentialChange,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires: Option<DateTime<Utc>>,
+        #[serde(flatten)]
+        expiry: Option<Expiry>,
         /// What was mended on the way, e.g. a trailing newline.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         notes: Vec<String>,

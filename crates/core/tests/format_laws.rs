@@ -227,10 +227,10 @@ proptest! {
         let server = &server("r.io");
         for auth_type in AuthType::ALL {
             let value = auth_data::render(auth_type, &[(server, &credential)]).unwrap();
-            let of_old = docker_config::read(&value, server).unwrap();
+            let here = Ok(docker_config::Found::Here(credential.clone()));
+            prop_assert_eq!(&docker_config::read(&value, server), &here);
             let config = Secret::new(format!(r#"{{"auths":{}}}"#, value.expose()));
-            prop_assert_eq!(&docker_config::read(&config, server).unwrap(), &credential);
-            prop_assert_eq!(&of_old, &credential);
+            prop_assert_eq!(&docker_config::read(&config, server), &here);
         }
     }
 

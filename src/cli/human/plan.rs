@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use regcred_core::credential::Expiry;
 use regcred_core::plan::{
     CredentialPlan, FleetAction, FleetStep, HeldEntry, ObjectAction, ObjectStep, Plan, RegistryPlan,
     SecretAction, SecretStep,
@@ -47,11 +48,14 @@ pub(crate) fn plan(plan: &Plan) -> String {
 pub(super) fn registries(page: &mut Page, registries: &[RegistryPlan]) {
     for RegistryPlan { name, server, credential } in registries {
         match credential {
-            CredentialPlan::Read { fingerprint, change, expires, notes } => {
-                let expires = expires.map_or_else(String::new, |time| {
-                    format!("; expires {}", time.format("%Y-%m-%d %H:%M UTC"))
+            CredentialPlan::Read { fingerprint, change, expiry, notes } => {
+                let expires = expiry.map_or_else(String::new, |Expiry { expires, .. }| {
+                    format!("; expires {}", words::day(expires))
                 });
                 page.line(format!("{name}: {}{expires}", words::change(change, fingerprint.short())));
+                if let Some(warning) = expiry.as_ref().and_then(words::expires_soon) {
+                    page.line(format!("  {warning}"));
+                }
                 for note in notes {
                     page.line(format!("  note: {note}"));
                 }

@@ -14,7 +14,12 @@ pub(crate) fn report(report: &Report) -> String {
     let mut page = Page::default();
     for registry in &report.registries {
         match &registry.credential {
-            CredentialPlan::Read { notes, .. } => {
+            CredentialPlan::Read { expiry, notes, .. } => {
+                if let Some(expiry) = expiry {
+                    let said = words::expires_soon(expiry)
+                        .unwrap_or_else(|| format!("expires {}", words::day(expiry.expires)));
+                    page.line(format!("{}: {said}", registry.name));
+                }
                 for note in notes {
                     page.line(format!("{}: note: {note}", registry.name));
                 }

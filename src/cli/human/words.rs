@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use regcred_core::credential::Expiry;
 use regcred_core::plan::{CredentialChange, Hold};
 use regcred_core::rollout::{Explanation, HostOutcome, MaxUnavailable};
 
@@ -53,6 +55,22 @@ pub(super) fn change(change: &CredentialChange, shown: &str) -> String {
         CredentialChange::User { published } => format!("user changed ({} → {shown})", published.short()),
         CredentialChange::Unknown => format!("{shown}; what is published could not be seen"),
     }
+}
+
+/// `2027-02-01`.
+pub(super) fn day(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d").to_string()
+}
+
+/// The warning of a credential whose end is near, to the minute.
+pub(super) fn expires_soon(expiry: &Expiry) -> Option<String> {
+    let Expiry { expires, expires_soon } = expiry;
+    expires_soon.then(|| {
+        format!(
+            "warning: it expires {}; put its successor at the source before then",
+            expires.format("%Y-%m-%d %H:%M UTC")
+        )
+    })
 }
 
 pub(super) fn max_unavailable(limit: MaxUnavailable) -> String {

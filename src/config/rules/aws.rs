@@ -106,6 +106,70 @@ pub(super) fn secret_name(name: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
+/// The whole ARN of a secret. One without its last six characters is not found from another account
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html>).
+pub(super) fn secret_arn(arn: &str) -> Result<(), Flaw> {
+    if secret_of_arn(arn).is_some_and(|name| !name.is_empty()) {
+        return Ok(());
+    }
+    Err(flaw(
+        "the ARN of a secret has a Region, an account, `secret`, and the name with a hyphen and six characters behind it",
+        "write it as `aws secretsmanager describe-secret` shows it",
+    ))
+}
+
+/// The name in the ARN of a secret.
+pub(super) fn secret_of_arn(arn: &str) -> Option<&str> {
+    let parts: Vec<_> = arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "secretsmanager", region, account, "secret", name]
+            if partition.starts_with("aws") && !region.is_empty() && is_account(account) =>
+        {
+            let (name, tail) = name.rsplit_once('-')?;
+            (tail.len() == 6 && tail.chars().all(|c| c.is_ascii_alphanumeric())).then_some(name)
+        }
+        _ => None,
+    }
+}
+
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html>, and with it `:version`,
+/// `:label`, or the ARN.
+pub(super) fn parameter_name(name: &str) -> Result<(), Flaw> {
+    const EXAMPLE: &str = "write for example `/registries/harbor`";
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);
+    if name.is_empty() || name.len() > 1011 + 128 {
+        return Err(flaw("the name of a parameter has 1 to 1011 characters", EXAMPLE));
+    }
+    if let Some(odd) = name.chars().find(|c| !allowed(*c)) {
+        return Err(flaw(
+            format!(
+                "it has {odd:?}, and may have letters, digits and `_.-/` only, and a `:` before a version"
+            ),
+            EXAMPLE,
+        ));
+    }
+    if name.starts_with("/aws/reference/secretsmanager/") {
+        return Err(flaw(
+            "this is a secret of Secrets Manager by another name",
+            "write `secrets_manager: { secret: … }`",
+        ));
+    }
+    if name.starts_with("arn:") {
+        let parts: Vec<_> = name.splitn(6, ':').collect();
+        let is_arn = matches!(parts.as_slice(), ["arn", partition, "ssm", region, account, resource]
+            if partition.starts_with("aws") && !region.is_empty() && is_account(account)
+                && resource.starts_with("parameter/"));
+        if !is_arn {
+            return Err(flaw("the ARN of a parameter has a Region, an account and `parameter/…`", EXAMPLE));
+        }
+        return Ok(());
+    }
+    if name.matches(':').count() > 1 || name.contains("//") || name.ends_with('/') {
+        return Err(flaw("it has a second `:`, a doubled `/`, or one at its end", EXAMPLE));
+    }
+    Ok(())
+}
+
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id>
 pub(super) fn kms_key(key: &str) -> Result<(), Flaw> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/_-:".contains(c);

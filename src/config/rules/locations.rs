@@ -7,7 +7,7 @@ use regcred_core::names::LocationName;
 use super::{Rules, aws};
 use crate::config::names::AMBIENT;
 use crate::config::problem::{End, KeyPath};
-use crate::config::{Location, Role, State};
+use crate::config::{Location, Role, State, raw};
 
 impl<'a> Rules<'a, '_> {
     /// The names that may be referred to.
@@ -114,8 +114,19 @@ impl<'a> Rules<'a, '_> {
             );
         }
         let secrets = raw.registries.values().filter_map(|registry| registry.secret.as_ref());
+        let read = raw.registries.values().filter_map(|registry| match &registry.source {
+            raw::Source::SecretsManager(source) => source.location.as_ref(),
+            raw::Source::SsmParameter(source) => source.location.as_ref(),
+            raw::Source::Env(_)
+            | raw::Source::File(_)
+            | raw::Source::DockerConfig(_)
+            | raw::Source::DockerAuthConfig(_)
+            | raw::Source::CredentialHelper(_)
+            | raw::Source::Exec(_) => None,
+        });
         let used: BTreeSet<&String> = secrets
             .flat_map(|secret| secret.locations.iter().flatten())
+            .chain(read)
             .chain(&raw.state.location)
             .chain(raw.ecs_configs.values().filter_map(|ecs_config| ecs_config.location.as_ref()))
             .chain(raw.fleets.values().filter_map(|fleet| fleet.location.as_ref()))
@@ -128,7 +139,7 @@ impl<'a> Rules<'a, '_> {
                 &KeyPath::top("locations").key(name),
                 End::Key,
                 "nothing is in this location",
-                "no secret, no `ecs.config`, no fleet and not the state name it",
+                "no source, no secret, no `ecs.config`, no fleet and not the state name it",
                 "name it where it belongs, or remove it",
             );
         }

@@ -8,6 +8,7 @@ mod ecs_configs;
 mod fleets;
 mod locations;
 mod registries;
+mod sources;
 
 use std::path::Path;
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub(super) fn apply<'a>(
     let fleets = rules.fleets();
     let config = Config { state: state?, locations, registries, ecs_configs, fleets };
     rules.secrets_are_published_once(&config);
+    rules.sources_are_not_published_to(&config);
     rules.servers_are_listed_once(&config);
     rules.objects_are_written_once(&config);
     rules.clusters_are_in_one_fleet(&config);

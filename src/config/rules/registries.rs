@@ -1,7 +1,6 @@
-//! Rules of `registries`: servers, sources and secrets.
+//! Rules of `registries`: servers and secrets. Those of sources are in [`super::sources`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use regcred_core::names::{LocationName, RegistryName};
@@ -9,8 +8,8 @@ use regcred_core::server::Server;
 
 use super::locations::are_one_place;
 use super::{Bounds, Rules, aws, flaw};
-use crate::config::problem::{End, KeyPath};
-use crate::config::{Config, Registry, RepositorySecret, SourceReference, raw};
+use crate::config::problem::KeyPath;
+use crate::config::{Config, Registry, RepositorySecret, raw};
 
 const SOURCE_TIMEOUT: Bounds = Bounds {
     least: Duration::from_millis(100),
@@ -82,95 +81,6 @@ impl Rules<'_, '_> {
             return None;
         }
         Some(server)
-    }
-
-    fn source(&mut self, raw: &raw::Source, path: &KeyPath) -> Option<SourceReference> {
-        match raw {
-            raw::Source::Env(raw::Env { username, password }) => {
-                let path = path.key("env");
-                let first = self.variable(username, &path.key("username"));
-                let second = self.variable(password, &path.key("password"));
-                first.and(second)?;
-                Some(SourceReference::Env { username: username.clone(), password: password.clone() })
-            }
-            raw::Source::File(file) => self.file(file, &path.key("file")),
-            raw::Source::DockerConfig(raw::DockerConfig { path: file }) => {
-                let path = self.path(file, &path.key("docker_config").key("path"))?;
-                Some(SourceReference::DockerConfig { path })
-            }
-        }
-    }
-
-    /// The name of a variable. Capitals only, as such names are written everywhere: what a person puts here by mistake
-    /// is the value, and few passwords look like that.
-    fn variable(&mut self, name: &str, path: &KeyPath) -> Option<()> {
-        let rest = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        let judged = match name.chars().next() {
-            Some(first) if rest(first) && !first.is_ascii_digit() && name.chars().all(rest) => Ok(()),
-            Some(_) | None => Err(flaw(
-                "it has to be the name of a variable, in capitals, digits and `_`, and never the value itself",
-                "write for example `HARBOR_PASSWORD`, and set that variable where regcred runs",
-            )),
-        };
-        self.hold(path, "this is not the name of an environment variable", judged)
-    }
-
-    fn file(&mut self, raw: &raw::File, path: &KeyPath) -> Option<SourceReference> {
-        let raw::File { path: json, username, password_path } = raw;
-        match (json, username, password_path) {
-            (Some(json), None, None) => {
-                Some(SourceReference::JsonFile { path: self.path(json, &path.key("path"))? })
-            }
-            (None, Some(username), Some(password_path)) => {
-                let judged = if username.is_empty() || username.contains(char::is_control) {
-                    Err(flaw(
-                        "a username is not empty and has one line",
-                        "write it plainly, on the line of its key",
-                    ))
-                } else {
-                    Ok(())
-                };
-                let named = self.hold(&path.key("username"), "this cannot be a username", judged);
-                let password_path = self.path(password_path, &path.key("password_path"));
-                named?;
-                Some(SourceReference::PasswordFile {
-                    username: username.clone(),
-                    password_path: password_path?,
-                })
-            }
-            (Some(_) | None, _, _) => {
-                self.error(
-                    path,
-                    "it is not clear which file holds what",
-                    "a file source is either `path` alone, a JSON file with both parts, or `username` with \
-                     `password_path`, a file that holds the password alone",
-                    "write `{ path: … }`, or `{ username: …, password_path: … }`",
-                );
-                None
-            }
-        }
-    }
-
-    /// A path, starting at the folder of the configuration file if it is relative.
-    fn path(&mut self, text: &str, path: &KeyPath) -> Option<PathBuf> {
-        let judged = if text.is_empty() || text.contains(char::is_control) {
-            Err(flaw("a path is not empty and has one line", "write it plainly, on the line of its key"))
-        } else if text == "~" || text.starts_with("~/") {
-            Err(flaw("`~` is a shell's word for a folder; there is no shell here", "write the whole path"))
-        } else {
-            Ok(())
-        };
-        self.hold(path, "this is not the path of a file", judged)?;
-        if text.contains('$') {
-            self.findings.warning(
-                path,
-                End::Value,
-                "there is a `$` in this path",
-                "variables are not filled in; it is taken as part of a file's name",
-                "write the whole path, unless the file really is called so",
-            );
-        }
-        Some(self.folder.join(text))
     }
 
     fn secret(&mut self, raw: &raw::Secret, path: &KeyPath) -> Option<RepositorySecret> {

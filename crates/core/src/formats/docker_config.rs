@@ -2,7 +2,7 @@
 //!
 //! As Docker's own client reads them (`cli/config/configfile/file.go` and `cli/config/credentials/file_store.go` of
 //! <https://github.com/docker/cli>), for the one server that is asked about; what else the file holds does not matter.
-//! Credential helpers are not asked: where Docker would ask one, that is an error, never a guess.
+//! Where Docker would ask a credential helper, this tells which one and for what; nobody is asked here.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,24 @@ use crate::credential::{Credential, CredentialError};
 use crate::secret::Secret;
 use crate::server::{DOCKER_HUB_HOSTS, Server};
 
+/// Where Docker would take the credential for a server from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The file itself holds it.
+    Here(Credential),
+    /// The credential helper that keeps it.
+    Kept(HelperCall),
+}
+
+/// Which credential helper to ask, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelperCall {
+    /// What stands behind `docker-credential-` in the program's name.
+    pub helper: String,
+    /// The server as Docker writes it to the helper.
+    pub server: String,
+}
+
 /// Why the file tells no credential for the server.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unusable {
@@ -22,8 +40,16 @@ pub enum Unusable {
     Malformed,
     #[error("the file has no entry for `{server}`")]
     NoEntry { server: Server },
-    #[error("the credential for `{server}` is kept by Docker's credential helper `{helper}`")]
-    Helper { server: Server, helper: String },
+    #[error(
+        "the file names a helper for `{key}`; Docker compares keys byte for byte, and looks for `{expected}`"
+    )]
+    HelperKey { key: String, expected: String },
+    #[error("the helper that the file names for `{server}` is no part of a program's name")]
+    HelperName { server: Server },
+    #[error(
+        "the variable holds more than `auths` with an `auth` in each entry, and Docker then ignores all of it"
+    )]
+    NotStrict,
     #[error("the entry `{key}` holds a token in place of a password")]
     Token { key: String },
     #[error("the entry `{key}` has no username and password")]
@@ -50,9 +76,14 @@ impl Unusable {
             Self::NoEntry { server } => {
                 format!("run `docker login {server}` with this file, or correct the server")
             }
-            Self::Helper { .. } => {
-                "helpers are not asked yet: log in with a file that has no `credsStore` and no \
-                                    `credHelpers`, or use another source"
+            Self::HelperKey { key, expected } => {
+                format!("in `credHelpers`, write `{expected}` for `{key}`")
+            }
+            Self::HelperName { .. } => {
+                "write what stands behind `docker-credential-` in the name of the helper's program".to_owned()
+            }
+            Self::NotStrict => {
+                r#"write {"auths":{"HOST":{"auth":"base64 of username:password"}}} and nothing else"#
                     .to_owned()
             }
             Self::Token { .. } => {
@@ -69,8 +100,10 @@ impl Unusable {
     }
 }
 
-/// Reads the credential for `server`. All names of Docker Hub are one; schemes and closing slashes do not matter.
-pub fn read(config: &Secret, server: &Server) -> Result<Credential, Unusable> {
+/// Reads the credential for `server`, or who keeps it, in Docker's order: the helper of exactly this host, else the store
+/// for all hosts, else the entries of the file. All names of Docker Hub are one; in the entries, schemes and closing
+/// slashes do not matter.
+pub fn read(config: &Secret, server: &Server) -> Result<Found, Unusable> {
     let file = go_json::parse(config.expose()).and_then(Value::members).ok_or(Unusable::Malformed)?;
     let auths = objects(&file, "auths")?;
     let helpers = objects(&file, "credHelpers")?;
@@ -78,24 +111,69 @@ pub fn read(config: &Secret, server: &Server) -> Result<Credential, Unusable> {
     // The file of old has no wrapper: it is the entries.
     let is_of_old = auths.is_none() && helpers.is_none() && store.is_none();
     let entries = if is_of_old { file } else { auths.unwrap_or_default() };
+    let helpers = helpers.unwrap_or_default();
 
-    for (key, helper) in helpers.unwrap_or_default() {
-        // Docker asks this helper even where the file has an entry too.
-        if let (Some(Closeness::Key | Closeness::Address), Some(helper)) =
-            (closeness(&key, server), helper.string())
-        {
-            return Err(Unusable::Helper { server: server.clone(), helper: helper.expose().to_owned() });
+    let keys = [server.key(), docker_host(server)];
+    let own = keys.iter().find_map(|key| {
+        let (_, helper) = helpers.iter().rfind(|(name, _)| name == key)?;
+        Some((key.clone(), helper.string()))
+    });
+    // An empty helper of the host's own turns the store off.
+    let (asked, helper) = match own {
+        Some((key, Some(helper))) => (key, helper),
+        Some((_, None)) => return Err(Unusable::HelperName { server: server.clone() }),
+        None => (docker_host(server), store.unwrap_or_else(|| Secret::from(""))),
+    };
+    if !helper.is_empty() {
+        if !is_helper_name(helper.expose()) {
+            return Err(Unusable::HelperName { server: server.clone() });
+        }
+        return Ok(Found::Kept(HelperCall { helper: helper.expose().to_owned(), server: asked }));
+    }
+    if let Some(credential) = closest(entries, server)? {
+        return Ok(Found::Here(credential));
+    }
+    let misspelt = helpers.iter().find(|(key, _)| {
+        !keys.contains(key) && matches!(closeness(key, server), Some(Closeness::Key | Closeness::Address))
+    });
+    match misspelt {
+        Some((key, _)) => Err(Unusable::HelperKey { key: printable_key(key), expected: docker_host(server) }),
+        None => Err(Unusable::NoEntry { server: server.clone() }),
+    }
+}
+
+/// Reads the credential for `server` from what the variable `DOCKER_AUTH_CONFIG` holds. Docker takes it only as one object
+/// with `auths` alone, and with a filled `auth` alone in each entry (`cli/config/configfile/file.go`, `parseEnvConfig`);
+/// anything else it puts aside with a warning, and goes on with its file.
+pub fn read_variable(config: &Secret, server: &Server) -> Result<Credential, Unusable> {
+    let all = go_json::parse(config.expose()).and_then(Value::members).ok_or(Unusable::Malformed)?;
+    if all.iter().any(|(name, _)| !name.eq_ignore_ascii_case("auths")) {
+        return Err(Unusable::NotStrict);
+    }
+    let entries = objects(&all, "auths")?.unwrap_or_default();
+    for (key, entry) in &entries {
+        let fields = entry.members().ok_or_else(|| Unusable::Field { key: printable_key(key) })?;
+        let is_other = |(name, _): &(String, Value<'_>)| !name.eq_ignore_ascii_case("auth");
+        let auth = string_field(&fields, "auth").map_err(|_| Unusable::Field { key: printable_key(key) })?;
+        if fields.iter().any(is_other) || auth.is_none_or(|auth| auth.is_empty()) {
+            return Err(Unusable::NotStrict);
         }
     }
-    match closest(entries, server)? {
-        Some(credential) => Ok(credential),
-        None => match store {
-            Some(helper) if !helper.is_empty() => {
-                Err(Unusable::Helper { server: server.clone(), helper: helper.expose().to_owned() })
-            }
-            Some(_) | None => Err(Unusable::NoEntry { server: server.clone() }),
-        },
+    closest(entries, server)?.ok_or_else(|| Unusable::NoEntry { server: server.clone() })
+}
+
+/// The server as Docker looks it up, among helpers and by them: Docker knows no paths.
+pub fn docker_host(server: &Server) -> String {
+    match server {
+        Server::DockerHub => server.key(),
+        Server::Other { host, path: _ } => host.clone(),
     }
+}
+
+/// Whether a text can stand behind `docker-credential-` in the name of a program, and of nothing else: a `/` would name any.
+pub fn is_helper_name(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(is_allowed)
 }
 
 /// The members of the objects that are called `name`; Go makes one of several.
@@ -240,8 +318,12 @@ mod tests {
     }
 
     fn pair(config: &str, of: &str) -> Result<(String, String), Unusable> {
-        let credential = read(&config.into(), &server(of))?;
-        Ok((credential.username().to_owned(), credential.secret().expose().to_owned()))
+        match read(&config.into(), &server(of))? {
+            Found::Here(credential) => {
+                Ok((credential.username().to_owned(), credential.secret().expose().to_owned()))
+            }
+            Found::Kept(call) => panic!("{call:?}"),
+        }
     }
 
     fn login(username: &str, password: &str) -> (String, String) {
@@ -308,24 +390,86 @@ mod tests {
     }
 
     #[test]
-    fn where_docker_asks_a_helper_there_is_no_answer() {
-        let helper = |name: &str| Err(Unusable::Helper { server: server("r.io"), helper: name.to_owned() });
-        for config in [
-            r#"{"credsStore":"desktop"}"#,
-            r#"{"auths":{"r.io":{}},"credsStore":"desktop"}"#,
-            r#"{"auths":{"x.io":{"auth":"dTpw"}},"credsStore":"desktop"}"#,
+    fn a_helper_of_the_host_comes_before_the_store_and_that_before_the_entries() {
+        let kept = |helper: &str, of: &str| {
+            Ok(Found::Kept(HelperCall { helper: helper.to_owned(), server: of.to_owned() }))
+        };
+        for (config, of, expected) in [
+            (r#"{"credsStore":"desktop"}"#, "r.io", kept("desktop", "r.io")),
+            (r#"{"auths":{"r.io":{}},"credsStore":"desktop"}"#, "r.io", kept("desktop", "r.io")),
+            // With a store, Docker does not look at the entries.
+            (r#"{"auths":{"r.io":{"auth":"dTpw"}},"credsStore":"desktop"}"#, "r.io", kept("desktop", "r.io")),
+            (
+                r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"r.io":"pass"}}"#,
+                "r.io",
+                kept("pass", "r.io"),
+            ),
+            (r#"{"credHelpers":{"r.io":"pass"},"credsStore":"desktop"}"#, "r.io", kept("pass", "r.io")),
+            (r#"{"credHelpers":{"x.io":"pass"},"credsStore":"desktop"}"#, "r.io", kept("desktop", "r.io")),
+            (r#"{"credsStore":"desktop"}"#, "r.io/team", kept("desktop", "r.io")),
+            (r#"{"credHelpers":{"r.io":"pass"}}"#, "r.io/team", kept("pass", "r.io")),
+            (r#"{"credHelpers":{"r.io/team":"a","r.io":"b"}}"#, "r.io/team", kept("a", "r.io/team")),
+            (r#"{"credsStore":"desktop"}"#, "docker.io", kept("desktop", "https://index.docker.io/v1/")),
         ] {
-            assert_eq!(pair(config, "r.io"), helper("desktop"), "{config}");
+            assert_eq!(read(&config.into(), &server(of)), expected, "{config}");
         }
-        let named = r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"r.io":"pass"}}"#;
-        assert_eq!(pair(named, "r.io"), helper("pass"));
-        assert_eq!(
-            pair(&named.replace("\"r.io\":\"pass", "\"https://r.io\":\"pass"), "r.io"),
-            helper("pass")
-        );
-        let other =
-            r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"x.io":"pass"},"credsStore":"desktop"}"#;
-        assert_eq!(pair(other, "r.io"), Ok(login("u", "p")));
+    }
+
+    #[test]
+    fn an_empty_helper_of_the_host_turns_the_store_off() {
+        let config = r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"r.io":""},"credsStore":"desktop"}"#;
+        assert_eq!(pair(config, "r.io"), Ok(login("u", "p")));
+        let config = r#"{"auths":{"r.io":{}},"credHelpers":{"r.io":""},"credsStore":"desktop"}"#;
+        assert_eq!(pair(config, "r.io"), Err(Unusable::NoEntry { server: server("r.io") }));
+    }
+
+    #[test]
+    fn a_helper_under_another_spelling_of_the_host_is_not_asked_and_told_where_nothing_else_is_found() {
+        let config = r#"{"auths":{"r.io":{"auth":"dTpw"}},"credHelpers":{"https://r.io":"pass"}}"#;
+        assert_eq!(pair(config, "r.io"), Ok(login("u", "p")));
+        let told = Unusable::HelperKey { key: "https://r.io".into(), expected: "r.io".into() };
+        assert_eq!(pair(r#"{"credHelpers":{"https://r.io":"pass"}}"#, "r.io"), Err(told));
+        let hub = "https://index.docker.io/v1/".to_owned();
+        let told = Unusable::HelperKey { key: "docker.io".into(), expected: hub };
+        assert_eq!(pair(r#"{"credHelpers":{"docker.io":"pass"}}"#, "docker.io"), Err(told));
+    }
+
+    #[test]
+    fn a_helper_that_is_no_part_of_a_programs_name_is_refused() {
+        for helper in ["../../bin/sh", "a b", "a\\nb", "ü"] {
+            let config = format!(r#"{{"credHelpers":{{"r.io":"{helper}"}}}}"#);
+            assert_eq!(
+                pair(&config, "r.io"),
+                Err(Unusable::HelperName { server: server("r.io") }),
+                "{helper}"
+            );
+        }
+        let config = r#"{"credHelpers":{"r.io":7}}"#;
+        assert_eq!(pair(config, "r.io"), Err(Unusable::HelperName { server: server("r.io") }));
+    }
+
+    #[test]
+    fn a_variable_is_read_as_strictly_as_docker_reads_it() {
+        let read = |config: &str| {
+            read_variable(&config.into(), &server("r.io"))
+                .map(|credential| (credential.username().to_owned(), credential.secret().expose().to_owned()))
+        };
+        assert_eq!(read(r#"{"auths":{"r.io":{"auth":"dTpw"}}}"#), Ok(login("u", "p")));
+        for (config, expected) in [
+            ("", Unusable::Malformed),
+            (r#"{"auths":{"r.io":{"auth":"dTpw"}}} {}"#, Unusable::Malformed),
+            (r#"{"r.io":{"auth":"dTpw"}}"#, Unusable::NotStrict),
+            (r#"{"auths":{"r.io":{"auth":"dTpw"}},"credsStore":"x"}"#, Unusable::NotStrict),
+            (r#"{"auths":{"r.io":{"auth":"dTpw","email":"e@x"}}}"#, Unusable::NotStrict),
+            (r#"{"auths":{"r.io":{"username":"u","password":"p"}}}"#, Unusable::NotStrict),
+            (r#"{"auths":{"r.io":{"auth":"dTpw"},"x.io":{}}}"#, Unusable::NotStrict),
+            (r#"{"auths":{"r.io":{"auth":""}}}"#, Unusable::NotStrict),
+            (r#"{"auths":{"r.io":{"auth":7}}}"#, Unusable::Field { key: "r.io".into() }),
+            (r#"{"auths":{"x.io":{"auth":"dTpw"}}}"#, Unusable::NoEntry { server: server("r.io") }),
+            ("{}", Unusable::NoEntry { server: server("r.io") }),
+        ] {
+            assert_eq!(read(config), Err(expected), "{config}");
+        }
     }
 
     #[test]

@@ -1,85 +1,27 @@
 //! The contract of every source, one table; whoever adds a source adds a line to [`Kind`].
 
+mod programs;
+mod worlds;
+
 use std::ffi::OsString;
 use std::fmt::Debug;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use regcred_core::credential::{CredentialError, Part};
 use regcred_core::formats::docker_config::Unusable;
+use regcred_sandbox::client::Client;
+use regcred_sandbox::{Effect, Fault, Match};
+use serde_json::json;
 use tempfile::TempDir;
 
+use self::worlds::{ALL, FILES, Kind, World};
 use super::*;
+use crate::aws::AwsErrorKind;
 
 const SECRET: &str = "s3cr3t-of-the-tests";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Env,
-    JsonFile,
-    PasswordFile,
-    DockerConfig,
-}
-
-const ALL: [Kind; 4] = [Kind::Env, Kind::JsonFile, Kind::PasswordFile, Kind::DockerConfig];
-const FILES: [Kind; 3] = [Kind::JsonFile, Kind::PasswordFile, Kind::DockerConfig];
-
-impl Kind {
-    /// The bytes that hold `password` for the user `robot`, as this kind of source wants them.
-    fn bytes(self, password: &str) -> Vec<u8> {
-        match self {
-            Self::Env | Self::PasswordFile => password.into(),
-            Self::JsonFile => {
-                serde_json::json!({ "username": "robot", "password": password }).to_string().into()
-            }
-            Self::DockerConfig => {
-                let entry = serde_json::json!({ "username": "robot", "password": password });
-                serde_json::json!({ "auths": { "ghcr.io": entry } }).to_string().into()
-            }
-        }
-    }
-
-    /// The source that reads `bytes`, or that finds nothing.
-    fn source(self, folder: &Path, bytes: Option<Vec<u8>>) -> Box<dyn Source> {
-        if self == Self::Env {
-            let look_up = move |name: &str| match name {
-                "USER" => Some(OsString::from("robot")),
-                _ => bytes.clone().map(OsString::from_vec),
-            };
-            return Box::new(env::Env { username: "USER".into(), password: "PASSWORD".into(), look_up });
-        }
-        let path = folder.join("credential");
-        if let Some(bytes) = bytes {
-            std::fs::write(&path, bytes).unwrap();
-        }
-        self.at(&path)
-    }
-
-    /// The source that reads the file at `path`.
-    fn at(self, path: &Path) -> Box<dyn Source> {
-        let server = Server::parse("ghcr.io").unwrap();
-        let path = PathBuf::from(path);
-        open(
-            &match self {
-                Self::Env => unreachable!("the environment has no path"),
-                Self::JsonFile => SourceReference::JsonFile { path },
-                Self::PasswordFile => {
-                    SourceReference::PasswordFile { username: "robot".into(), password_path: path }
-                }
-                Self::DockerConfig => SourceReference::DockerConfig { path },
-            },
-            &server,
-        )
-    }
-
-    async fn read(self, bytes: impl Into<Option<Vec<u8>>>) -> Result<Reading, SourceError> {
-        let folder = TempDir::new().unwrap();
-        self.source(folder.path(), bytes.into()).read().await
-    }
-}
 
 fn silent(value: &impl Debug) {
     assert!(!format!("{value:?} {value:#?}").contains(SECRET), "{value:?}");
@@ -117,7 +59,11 @@ async fn a_good_credential_is_read_as_it_is() {
 #[tokio::test]
 async fn a_place_with_nothing_in_it_is_missing() {
     for kind in ALL {
-        assert_eq!(flaw(kind.read(None).await), Flaw::Missing, "{kind:?}");
+        match flaw(kind.read(None).await) {
+            Flaw::Missing => assert!(!kind.is_of_aws(), "{kind:?}"),
+            Flaw::Aws(error) => assert_eq!(error.kind, AwsErrorKind::NotFound, "{kind:?}"),
+            other => panic!("{kind:?}: {other:?}"),
+        }
     }
 }
 
@@ -127,13 +73,18 @@ async fn a_value_that_a_consumer_would_misread_is_refused_with_the_reason() {
     for kind in ALL {
         for (value, expected) in [
             (String::new(), CredentialError::Empty(password)),
-            (format!("{s}\0"), CredentialError::Nul(password)),
+            (format!("{s}\0{s}"), CredentialError::Nul(password)),
             (format!("{s}\n{s}"), CredentialError::LineBreak(password)),
             (format!("{s}\r"), CredentialError::LineBreak(password)),
             (format!("{s}\n\n"), CredentialError::LineBreak(password)),
         ] {
+            if value.is_empty() && !kind.can_be_empty() {
+                continue;
+            }
             let found = flaw(kind.read(kind.bytes(&value)).await);
             match found {
+                // A helper that knows nothing of a server may answer so.
+                Flaw::NotKept { .. } => assert!(value.is_empty(), "{kind:?}"),
                 Flaw::NoCredential(error) => assert_eq!(error, expected, "{kind:?}"),
                 Flaw::NoEntry(Unusable::Credential { source, .. }) => assert_eq!(source, expected),
                 // Docker takes an entry without a password for none at all.
@@ -155,18 +106,18 @@ async fn the_reason_is_told_whatever_the_format() {
 }
 
 #[tokio::test]
-async fn a_lone_line_break_at_the_end_is_trimmed_from_a_password_file_alone_and_said() {
+async fn a_lone_line_break_at_the_end_is_trimmed_where_the_password_stands_alone_and_said() {
     for end in ["\n", "\r\n"] {
         let value = format!("{SECRET}{end}");
         for kind in ALL {
             let reading = kind.read(kind.bytes(&value)).await;
-            if kind == Kind::PasswordFile {
+            if kind.is_trimmed() {
                 let reading = reading.unwrap();
                 assert_eq!(reading.credential.secret().expose(), SECRET);
-                let [note @ Note::TrailingLineBreakTrimmed { .. }] = reading.notes.as_slice() else {
-                    panic!("{reading:?}");
-                };
-                assert!(note.to_string().contains("credential is not taken"), "{note}");
+                let [note] = reading.notes.as_slice() else { panic!("{reading:?}") };
+                let said = note.to_string();
+                assert!(said.contains("is not taken for a part of the password"), "{kind:?}: {said}");
+                assert!(said.contains("credential") || said.contains("registries/ghcr"), "{kind:?}: {said}");
             } else {
                 assert!(matches!(flaw(reading), Flaw::NoCredential(_) | Flaw::NoEntry(_)), "{kind:?}");
             }
@@ -180,7 +131,7 @@ async fn a_lone_line_break_at_the_end_is_trimmed_from_a_password_file_alone_and_
 
 #[tokio::test]
 async fn bytes_that_are_no_text_are_refused() {
-    for kind in ALL {
+    for kind in ALL.into_iter().filter(|kind| kind.takes_bytes()) {
         let bytes = [kind.bytes(SECRET).as_slice(), b"\xFF"].concat();
         assert_eq!(flaw(kind.read(bytes).await), Flaw::NotUtf8, "{kind:?}");
     }
@@ -202,11 +153,14 @@ async fn a_file_of_another_format_is_refused_without_quoting_it() {
         (format!("\"{SECRET}\""), Flaw::NotAPair { line: 1, column: 21 }),
         (format!("[\"robot\",\"{SECRET}\"]"), Flaw::NotAPair { line: 1, column: 1 }),
         (format!("{{\"username\":5,\"password\":\"{SECRET}\"}}"), Flaw::NotAPair { line: 1, column: 13 }),
-        (format!("{{\"user\":\"robot\",\"password\":\"{SECRET}\"}}"), Flaw::Lacks(Part::Username)),
-        (format!("{{\"username\":\"robot\",\"passwrod\":\"{SECRET}\"}}"), Flaw::Lacks(Part::Password)),
+        (format!("{{\"user\":\"robot\",\"password\":\"{SECRET}\"}}"), Flaw::Lacks { key: "username".into() }),
+        (
+            format!("{{\"username\":\"robot\",\"passwrod\":\"{SECRET}\"}}"),
+            Flaw::Lacks { key: "password".into() },
+        ),
         (
             format!("{{\"username\":\"robot\",\"password\":null,\"p\":\"{SECRET}\"}}"),
-            Flaw::Lacks(Part::Password),
+            Flaw::Lacks { key: "password".into() },
         ),
     ] {
         assert_eq!(flaw(Kind::JsonFile.read(text.clone().into_bytes()).await), expected, "{text}");
@@ -232,10 +186,9 @@ async fn a_file_that_is_something_else_is_refused() {
 #[tokio::test]
 async fn a_file_that_may_not_be_read_says_so() {
     assert_eq!(Flaw::from(std::io::ErrorKind::PermissionDenied), Flaw::Denied);
-    let folder = TempDir::new().unwrap();
     for kind in FILES {
-        let source = kind.source(folder.path(), Some(kind.bytes(SECRET)));
-        let path = folder.path().join("credential");
+        let world = World::new(kind, Some(kind.bytes(SECRET))).await;
+        let (source, path) = (world.source(), world.path());
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
         // Nothing is denied to root; there, only the line above can be tested.
         let root = std::fs::File::open(&path).is_ok();
@@ -266,7 +219,7 @@ fn a_pipe_without_a_writer_ends_at_its_time_limit_and_holds_up_neither_the_other
 
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let mut readings = runtime.block_on(read_all(&registries));
+    let mut readings = runtime.block_on(read_all(&registries, &Locations::none(), DateTime::UNIX_EPOCH));
     drop(runtime);
     // One after the other they would take ten seconds; a runtime that waited for its threads would take for ever.
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
@@ -310,13 +263,80 @@ async fn a_variable_that_fails_is_the_one_that_is_named() {
 
 #[tokio::test]
 async fn a_source_reads_again_what_was_replaced() {
-    let folder = TempDir::new().unwrap();
-    for kind in FILES {
-        let source = kind.source(folder.path(), Some(kind.bytes("old")));
+    for kind in FILES.into_iter().chain([Kind::CredentialHelper, Kind::ConfiguredHelper, Kind::Exec]) {
+        let world = World::new(kind, Some(kind.bytes("old"))).await;
+        let source = world.source();
         assert_eq!(source.read().await.unwrap().credential.secret().expose(), "old");
-        let new = folder.path().join("new");
+        let new = world.folder.path().join("new");
         std::fs::write(&new, kind.bytes("new")).unwrap();
-        std::fs::rename(&new, folder.path().join("credential")).unwrap();
+        std::fs::rename(&new, world.path()).unwrap();
         assert_eq!(source.read().await.unwrap().credential.secret().expose(), "new");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_gives_no_answer_ends_at_its_time_limit() {
+    for kind in ALL.into_iter().filter(|kind| kind.is_of_aws()) {
+        let world = World::new(kind, Some(kind.bytes(SECRET))).await;
+        let client = Client::new(&world.sandbox().endpoint());
+        client.set_faults(&[Fault { calls: Match::default(), effect: Effect::HoldBefore }]).unwrap();
+        let limit = Duration::from_millis(200);
+        let start = Instant::now();
+        let reading = super::read(&*world.source(), limit, DateTime::UNIX_EPOCH).await;
+        assert_eq!(flaw(reading), Flaw::TimedOut(limit), "{kind:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{kind:?}: {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_is_told_with_the_action_and_the_resource() {
+    for kind in ALL.into_iter().filter(|kind| kind.is_of_aws()) {
+        let world = World::new(kind, Some(kind.bytes(SECRET))).await;
+        let client = Client::new(&world.sandbox().endpoint());
+        client.set_faults(&[Fault { calls: Match::default(), effect: Effect::Deny }]).unwrap();
+        let error = world.source().read().await.unwrap_err();
+        let Flaw::Aws(refused) = flaw(Err(error.clone())) else { panic!("{kind:?}: {error:?}") };
+        assert_eq!(refused.kind, AwsErrorKind::AccessDenied);
+        let failure = error.into_failure();
+        assert_eq!(failure.kind, regcred_core::report::FailureKind::AccessDenied);
+        let (action, resource) = match kind {
+            Kind::Secret | Kind::SecretPassword => {
+                ("secretsmanager:GetSecretValue", ":secret:registries/ghcr-*")
+            }
+            _ => ("ssm:GetParameter", ":parameter/registries/ghcr"),
+        };
+        let remedy = failure.remedy;
+        assert!(remedy.starts_with(&format!("allow {action} on arn:aws:")), "{remedy}");
+        assert!(remedy.contains(resource) && remedy.contains("kms:Decrypt"), "{remedy}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_encrypted_is_refused() {
+    let (_sandbox, source) = worlds::plain_parameter();
+    assert_eq!(flaw(source.read().await), Flaw::NotEncrypted);
+}
+
+#[tokio::test]
+async fn a_credentials_end_is_told_and_one_that_has_come_is_refused() {
+    let now = "2026-11-24T12:00:00Z".parse().unwrap();
+    for kind in [Kind::JsonFile, Kind::Exec, Kind::Secret] {
+        for (end, expected) in [
+            (json!("2026-11-24T14:00:01+02:00"), Ok(Some("2026-11-24T12:00:01Z"))),
+            (json!("2026-11-24T12:00:00Z"), Err(Flaw::Expired { at: now })),
+            (json!("tomorrow"), Err(Flaw::NoTime)),
+            (json!(null), Ok(None)),
+        ] {
+            let pair = json!({ "username": "robot", "password": SECRET, "expires_at": end }).to_string();
+            let world = World::new(kind, Some(pair.into())).await;
+            let reading = super::read(&*world.source(), Duration::from_secs(10), now).await;
+            match expected {
+                Ok(end) => {
+                    let end = end.map(|end| end.parse::<DateTime<Utc>>().unwrap());
+                    assert_eq!(reading.unwrap().credential.expires(), end, "{kind:?}");
+                }
+                Err(expected) => assert_eq!(flaw(reading), expected, "{kind:?}"),
+            }
+        }
     }
 }

@@ -1,0 +1,35 @@
+//! The source `secrets_manager`: a secret in AWS Secrets Manager, in any location. See docs/sources/secrets_manager.md.
+
+use async_trait::async_trait;
+
+use super::error::{Place, SourceError};
+use super::flaw::Flaw;
+use super::{Reading, Source, shape};
+use crate::aws::SecretsManager;
+use crate::config::Shape;
+
+/// One version of a secret.
+pub(super) struct SecretsManagerSecret {
+    pub(super) client: SecretsManager,
+    /// A name, or the ARN.
+    pub(super) id: String,
+    /// The stage of the version, such as `AWSCURRENT`.
+    pub(super) stage: String,
+    pub(super) shape: Shape,
+}
+
+#[async_trait]
+impl Source for SecretsManagerSecret {
+    async fn read(&self) -> Result<Reading, SourceError> {
+        let Self { client, id, stage, shape } = self;
+        let read = async {
+            let text = client.value(id, stage).await?.ok_or(Flaw::Binary)?;
+            shape::read(text, shape, || self.place())
+        };
+        read.await.map_err(|flaw| SourceError { place: self.place(), flaw })
+    }
+
+    fn place(&self) -> Place {
+        Place::Secret { id: self.id.clone(), location: self.client.place().to_owned() }
+    }
+}
