@@ -16,7 +16,8 @@ export LC_ALL=C # bytes are bytes, for every tool here
 # Set by the SSM document in front of this line:
 #   REGCRED_BUCKET REGCRED_KEY REGCRED_REGION   the object
 #   REGCRED_ENDPOINT                            S3's address, where it is not AWS's usual one (a VPC endpoint); else empty
-#   REGCRED_MODE                                apply, or retry-failed: try a version again that did not load here
+#   REGCRED_MODE                                apply; retry-failed: try a version again that did not load here; or probe:
+#                                               say how file, live agent and object stand to each other, and change nothing
 : "${REGCRED_BUCKET:=}" "${REGCRED_KEY:=}" "${REGCRED_REGION:=}" "${REGCRED_ENDPOINT:=}" "${REGCRED_MODE:=apply}"
 
 root=${REGCRED_ROOT:-} # empty on a real host
@@ -43,11 +44,14 @@ size_limit=1000000 # bytes of the object: far above any ecs.config, and nothing 
 line_limit=131071  # bytes of NAME=value, Linux' MAX_ARG_STRLEN: with one more the agent's container cannot start
 
 locked=false
+probing=false
+asking=false # in a part of the probe that may fail: see probe
 reported=false
 restarted_at= # when the agent was first restarted, in seconds
 version=
 arn=
 notes=
+facts= # of a probe, as members of the report's JSON
 doing=bad-parameter # the reason to report should a command fail unforeseen
 
 ## The report
@@ -67,6 +71,10 @@ note() {
 # trouble, 10 refused, 11 unproven, 12 restored, 13 failed.
 finish() {
     [ -z "${3:-}" ] || note "$3"
+    if "$asking"; then
+        printf '%s\n' "$2" "$notes" >"$work/problem"
+        exit 1
+    fi
     printf '{"regcred":1,"outcome":"%s"' "$1"
     [ -z "$2" ] || printf ',"reason":"%s"' "$2"
     [ -z "$version" ] || printf ',"version_id":"%s"' "$(plain "$version" 200)"
@@ -76,11 +84,12 @@ finish() {
     else
         printf ',"restarted":false'
     fi
+    [ -z "$facts" ] || printf ',%s' "$facts"
     [ -z "$notes" ] || printf ',"detail":"%s"' "$(plain "$notes" 1000)"
     printf '}\n'
     reported=true
     case $1 in
-        loaded | unchanged | busy | tried) exit 0 ;;
+        loaded | unchanged | busy | tried | probed) exit 0 ;;
         refused) exit 10 ;;
         unproven) exit 11 ;;
         restored) exit 12 ;;
@@ -94,6 +103,7 @@ clean_up() {
     status=$?
     trap - EXIT
     if "$locked"; then rm -rf "$work" "$new_config"; fi
+    if "$probing"; then rm -rf "$work"; fi
     "$reported" || finish failed "$doing" "stopped unforeseen, with status $status"
     exit "$status"
 }
@@ -122,7 +132,7 @@ function is_auth(name) {
 }
 '
 
-# auth_lines FILE: its effective ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA, a line NAME=value each.
+# auth_lines FILE (- is standard input): its effective ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA, a line NAME=value each.
 auth_lines() {
     awk "$getenvvars"'
         { line = trim($0); name = name_of(line) }
@@ -143,12 +153,17 @@ with_auth_lines() {
     ' "$1" "$2"
 }
 
-# setting NAME: the value that ecs-init takes from its two files, trimmed as the agent does. For what is no secret.
-setting() {
+# What ecs-init reads, in its order.
+both_files() {
     for file in "$base_config" "$config"; do
         [ ! -f "$file" ] || cat "$file"
         echo # a last line without an end must not run into the next file's first
-    done | awk -v wanted="$1" "$getenvvars"'
+    done
+}
+
+# setting NAME: the value that ecs-init takes from its two files, trimmed as the agent does. For what is no secret.
+setting() {
+    both_files | awk -v wanted="$1" "$getenvvars"'
         { line = trim($0) }
         name_of(line) == wanted { value = trim(substr(line, length(wanted) + 2)) }
         END { print value }
@@ -193,8 +208,8 @@ check_parameters() {
         *) finish failed bad-parameter 'Endpoint is no http(s) URL' ;;
     esac
     case $REGCRED_MODE in
-        apply | retry-failed) ;;
-        *) finish failed bad-parameter 'Mode is neither apply nor retry-failed' ;;
+        apply | retry-failed | probe) ;;
+        *) finish failed bad-parameter 'Mode is none of apply, retry-failed and probe' ;;
     esac
 }
 
@@ -762,9 +777,114 @@ try() {
     finish loaded ''
 }
 
+## The probe
+
+# Says how the object, the live agent and the file stand to each other. Changes nothing, restarts nothing and waits for
+# nobody; beside a run that is at work it would see what is so for a moment. Ends the script.
+probe() {
+    doing=write-failed
+    mkdir -p "$run"
+    chmod 700 "$run"
+    exec 9>"$run/lock"
+    flock -n -s 9 || finish busy '' 'another run is at work here'
+    work=$run/probe-$$
+    probing=true
+    rm -rf "$work"
+    mkdir "$work"
+
+    doing=no-introspection
+    live_cluster=
+    agent_version=
+    if agent_answers; then
+        agent=registered
+        arn=$live_arn
+        agent_version=$(json_string Version "$work/metadata" | sed -n 's/.*v\([0-9][0-9.]*\).*/\1/p')
+    elif unit_is_dead; then
+        agent=dead
+    else
+        agent=silent
+    fi
+    if [ "$agent" = dead ] || ! read_live; then rm -f "$work/live"; fi
+    both_files | auth_lines - >"$work/file"
+
+    # Not in a condition, where `set -e` would not hold.
+    set +e
+    (
+        set -e
+        asking=true
+        fetch_object
+        printf '%s\n' "$version" >"$work/version"
+        read_object
+    )
+    asked=$?
+    set -e
+    problem=
+    [ ! -f "$work/version" ] || read -r version <"$work/version"
+    if [ "$asked" -ne 0 ]; then
+        rm -f "$work/wanted"
+        problem=fetch-failed
+        [ ! -f "$work/problem" ] || { read -r problem && read -r notes; } <"$work/problem"
+    fi
+
+    note_other_sources
+    [ ! -f "$trial" ] || note 'an earlier restart is not proven yet'
+    facts=$(
+        printf '"agent":"%s"' "$agent"
+        [ -z "$agent_version" ] || printf ',"agent_version":"%s"' "$(plain "$agent_version" 50)"
+        [ -z "$live_cluster" ] || printf ',"cluster":"%s"' "$(plain "$live_cluster" 255)"
+        printf ',"object_and_live":"%s"' "$(agreement "$work/wanted" "$work/live")"
+        printf ',"object_and_file":"%s"' "$(agreement "$work/wanted" "$work/file")"
+        printf ',"file_and_live":"%s"' "$(agreement "$work/file" "$work/live")"
+        printf ',"source":"%s","warnings":"%s"' "$(source_of_auth)" "$(logged_warnings)"
+    )
+    finish probed "$problem"
+}
+
+# agreement FILE FILE: of two pairs of auth lines, one of which may not be known.
+agreement() {
+    if [ ! -f "$1" ] || [ ! -f "$2" ]; then
+        printf unknown
+    elif same "$1" "$2"; then
+        printf same
+    else
+        printf differs
+    fi
+}
+
+# Which of ecs-init's two files the pair comes from.
+source_of_auth() {
+    own=0
+    [ ! -f "$config" ] || own=$(auth_lines "$config" | wc -l)
+    pair=$(wc -l <"$work/file")
+    if [ "$pair" -eq 0 ]; then
+        printf none
+    elif [ "$own" -eq "$pair" ]; then
+        printf etc
+    elif [ "$own" -eq 0 ]; then
+        printf var
+    else
+        printf both
+    fi
+}
+
+# Whether the agent has warned of the value since its last start (agent/app/agent.go logs each); the log is rotated every
+# hour.
+logged_warnings() {
+    set -- "$agent_log".*
+    [ -f "$1" ] || shift
+    [ ! -f "$agent_log" ] || set -- "$@" "$agent_log"
+    [ "$#" -gt 0 ] || set -- /dev/null
+    awk '
+        /Starting Amazon ECS Agent|Starting Agent:/ { started = 1; warned = 0 }
+        /Could not parse .* type auth config|Malformed auth data|Unknown auth configuration/ { warned = 1 }
+        END { print warned ? "warned" : started ? "none" : "unknown" }
+    ' "$@"
+}
+
 main() {
     check_parameters
     find_unit
+    if [ "$REGCRED_MODE" = probe ]; then probe; fi
     take_lock
     meet_agent
     fetch_object

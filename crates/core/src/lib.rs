@@ -13,6 +13,7 @@ pub mod invocation;
 pub mod names;
 pub mod observed;
 pub mod plan;
+pub mod probe;
 pub mod report;
 pub mod rollout;
 pub mod saved_plan;

@@ -57,6 +57,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The same, without what could steer a terminal.
+    pub(super) fn printable(self) -> Self {
+        match self {
+            Self::Other(text) => Self::Other(super::printable(&text)),
+            known => known,
+        }
+    }
+
     /// Whether it says that an agent was restarted into the new value and did not take it. To try the same value again
     /// would cost the host two restarts more.
     pub fn is_verdict_on_the_value(&self) -> bool {

@@ -129,7 +129,7 @@ pub(super) struct UnitProperties {
 
 impl Agent {
     /// The agent of a host that has just booted: registered, whatever the faults that await a restart.
-    pub(super) fn boot(spec: &HostSpec, files: &Files) -> Self {
+    pub(super) fn boot(spec: &HostSpec, files: &Files) -> (Self, LogLines) {
         let environment = files.environment();
         let partition = if spec.region.starts_with("cn-") { "aws-cn" } else { "aws" };
         let HostSpec { id, account, region, cluster, .. } = spec;
@@ -155,7 +155,8 @@ impl Agent {
             cloud_init_running: spec.cloud_init_running,
         };
         agent.create_container(environment);
-        agent
+        let lines = agent.start_lines();
+        (agent, lines)
     }
 
     /// Lets a queued restart happen whose time has come. Call it before every look.
@@ -209,7 +210,7 @@ impl Agent {
                 ),
             )];
         }
-        let warnings = self.auth_warnings();
+        let lines = self.start_lines();
         if !self.datadir {
             // No checkpoint: another instance registers, and the tasks are nobody's.
             self.former_arns.push(self.arn.text());
@@ -227,7 +228,7 @@ impl Agent {
             | Behaviour::ScriptBreaks { .. } => Some(now + REGISTRATION),
         };
         self.unit = Unit::Running { registered_at };
-        warnings
+        lines
     }
 
     /// `systemctl stop`: the agent exits with 0.
@@ -329,16 +330,15 @@ impl Agent {
         };
     }
 
-    /// What agent/dockerclient/dockerauth/dockerauth.go logs when the agent makes its Docker client.
-    fn auth_warnings(&self) -> LogLines {
-        let Some(container) = &self.container else { return Vec::new() };
+    /// What agent/app/agent.go logs first, and then agent/dockerclient/dockerauth/dockerauth.go when the agent makes its
+    /// Docker client.
+    fn start_lines(&self) -> LogLines {
+        let mut lines = vec![log_line("info", "Starting Amazon ECS Agent")];
+        let Some(container) = &self.container else { return lines };
         let auth = container.auth();
-        let mut lines: LogLines = AuthMap::read(&auth)
-            .warnings()
-            .iter()
-            .filter_map(|warning| Some(log_line("warn", &warning.logged()?)))
-            .collect();
-        if self.behaviour == Behaviour::RejectsChangedAuth && auth != self.first_auth && lines.is_empty() {
+        let map = AuthMap::read(&auth);
+        lines.extend(map.warnings().iter().filter_map(|warning| Some(log_line("warn", &warning.logged()?))));
+        if self.behaviour == Behaviour::RejectsChangedAuth && auth != self.first_auth && lines.len() == 1 {
             lines.push(log_line("warn", "Could not parse 'dockercfg' type auth config"));
         }
         lines

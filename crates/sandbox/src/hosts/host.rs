@@ -89,7 +89,10 @@ impl Host {
             Platform::Bottlerocket => disk.write(OS_RELEASE, b"NAME=Bottlerocket\nID=bottlerocket\n")?,
             Platform::AmazonLinux2023 | Platform::Ubuntu | Platform::Suse | Platform::Windows => {}
         }
-        let agent = Agent::boot(&spec, &files(&disk));
+        let (agent, lines) = Agent::boot(&spec, &files(&disk));
+        for line in lines {
+            disk.append_line(AGENT_LOG, &line)?;
+        }
         Ok(Self { spec, cloud, clock: Clock::new(), disk, agent: Mutex::new(agent), pretence })
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use regcred_core::agent::Environment;
 use regcred_core::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, MAX_VARIABLE_BYTES, assignment};
 use regcred_core::host::ContainerInstanceArn;
-use regcred_core::script::{Outcome, Reason, ScriptReport, VersionId};
+use regcred_core::script::{
+    AgentState, Agreement, AuthSource, AuthWarnings, Outcome, ProbeReport, Reason, ScriptReport, VersionId,
+};
 use regcred_core::secret::Secret;
 
 use super::cloud::FetchRefusal;
@@ -41,16 +43,19 @@ struct Trial {
 pub(super) fn run(host: &Host, memory: &mut Memory, script: &str) -> ScriptResult {
     let mut run = Run { host, memory, version: None, arn: None, restarted_at: None, waited: 0 };
     let end = match Parameters::read(script) {
+        Some(parameters) if parameters.mode == Mode::Probe => match run.probe(&parameters) {
+            Ok(report) => return result(0, &report.to_line()),
+            Err(end) => end,
+        },
         Some(parameters) => run.refresh(&parameters),
         None => End(Outcome::Failed, Some(Reason::BadParameter)),
     };
     let report = run.report(end);
-    ScriptResult {
-        exit_code: exit_code(report.outcome),
-        stdout: report.to_line() + "\n",
-        stderr: String::new(),
-        timed_out: false,
-    }
+    result(exit_code(report.outcome), &report.to_line())
+}
+
+fn result(exit_code: i32, line: &str) -> ScriptResult {
+    ScriptResult { exit_code, stdout: format!("{line}\n"), stderr: String::new(), timed_out: false }
 }
 
 /// The script's `finish`.
@@ -68,7 +73,14 @@ struct Parameters<'a> {
     bucket: &'a str,
     key: &'a str,
     region: &'a str,
-    retry_failed: bool,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Apply,
+    RetryFailed,
+    Probe,
 }
 
 impl<'a> Parameters<'a> {
@@ -81,9 +93,10 @@ impl<'a> Parameters<'a> {
             bucket: value("REGCRED_BUCKET").filter(|bucket| !bucket.is_empty())?,
             key: value("REGCRED_KEY").filter(|key| !key.is_empty())?,
             region: value("REGCRED_REGION").filter(|region| !region.is_empty())?,
-            retry_failed: match value("REGCRED_MODE")? {
-                "apply" => false,
-                "retry-failed" => true,
+            mode: match value("REGCRED_MODE")? {
+                "apply" => Mode::Apply,
+                "retry-failed" => Mode::RetryFailed,
+                "probe" => Mode::Probe,
                 _ => return None,
             },
         })
@@ -110,6 +123,10 @@ impl AuthLines {
 
     fn in_file(file: &[u8]) -> Self {
         Self::of(&Environment::parse(file))
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.auth_type.is_some()) + usize::from(self.auth_data.is_some())
     }
 
     fn get(&self, name: &str) -> Option<&Secret> {
@@ -164,10 +181,66 @@ impl Run<'_> {
         if live == wanted {
             return self.confirm(&wanted);
         }
-        if !parameters.retry_failed && self.version.is_some() && self.memory.failed == self.version {
+        if parameters.mode == Mode::Apply && self.version.is_some() && self.memory.failed == self.version {
             return self.decline(&wanted);
         }
         self.attempt(&wanted, &live)
+    }
+
+    /// The script's function of this name.
+    fn probe(&mut self, parameters: &Parameters<'_>) -> Result<ProbeReport, End> {
+        self.find_unit()?;
+        let agent = if self.host.agent().connected {
+            self.arn = Some(self.host.agent().container_instance_arn);
+            AgentState::Registered
+        } else if self.unit_is_dead() {
+            AgentState::Dead
+        } else {
+            AgentState::Silent
+        };
+        let live = if agent == AgentState::Dead { None } else { self.live() };
+        let own = self.host.disk().read(CONFIG).unwrap_or_default();
+        let base = self.host.disk().read(BASE_CONFIG).unwrap_or_default();
+        let file = AuthLines::of(&Environment::parse(&base).overridden_by(Environment::parse(&own)));
+        let object = self.fetch_object(parameters).and_then(|object| read_object(&object));
+        let reason = object.as_ref().err().and_then(|End(_, reason)| reason.clone());
+        let object = object.ok();
+        let is_registered = agent == AgentState::Registered;
+        Ok(ProbeReport {
+            version_id: self.version.as_deref().map(VersionId::new),
+            container_instance_arn: self.arn.as_deref().map(ContainerInstanceArn::new),
+            cluster: is_registered.then(|| self.host.with_agent(|agent| agent.cluster().to_owned())),
+            agent,
+            agent_version: is_registered.then(|| self.host.agent().version.to_owned()),
+            object_and_live: agreement(object.as_ref(), live.as_ref()),
+            object_and_file: agreement(object.as_ref(), Some(&file)),
+            file_and_live: agreement(Some(&file), live.as_ref()),
+            source: match (AuthLines::in_file(&own).count(), file.count()) {
+                (_, 0) => AuthSource::None,
+                (own, pair) if own == pair => AuthSource::Etc,
+                (0, _) => AuthSource::Var,
+                _ => AuthSource::Both,
+            },
+            warnings: self.logged_warnings(),
+            reason,
+            detail: None,
+        })
+    }
+
+    fn logged_warnings(&self) -> AuthWarnings {
+        let log = self.host.disk().read(AGENT_LOG).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        match log.rfind("Starting Amazon ECS Agent") {
+            None if warns(&log) => AuthWarnings::Warned,
+            None => AuthWarnings::Unknown,
+            Some(start) if warns(&log[start..]) => AuthWarnings::Warned,
+            Some(_) => AuthWarnings::None,
+        }
+    }
+
+    fn unit_is_dead(&self) -> bool {
+        let unit = self.host.with_agent(|agent| agent.unit());
+        matches!(unit.active_state, "failed" | "inactive") && !unit.has_job
     }
 
     fn find_unit(&self) -> Result<(), End> {
@@ -203,7 +276,7 @@ impl Run<'_> {
     }
 
     fn fetch_object(&mut self, parameters: &Parameters<'_>) -> Result<Secret, End> {
-        let &Parameters { bucket, key, region, retry_failed: _ } = parameters;
+        let &Parameters { bucket, key, region, mode: _ } = parameters;
         let object = self.host.get_object(region, bucket, key).map_err(|refusal| {
             failed(match refusal {
                 FetchRefusal::Denied => Reason::FetchDenied,
@@ -313,8 +386,7 @@ impl Run<'_> {
             if self.host.agent().connected && self.container_id().as_deref() != old_container {
                 return Waited::Registered;
             }
-            let unit = self.host.with_agent(|agent| agent.unit());
-            if matches!(unit.active_state, "failed" | "inactive") && !unit.has_job {
+            if self.unit_is_dead() {
                 return Waited::Dead;
             }
             if second < seconds {
@@ -383,11 +455,24 @@ impl Run<'_> {
     }
 
     fn agent_warned(&self) -> bool {
-        const WARNINGS: [&str; 3] = ["Could not parse", "Malformed auth data", "Unknown auth configuration"];
         let Some(trial) = &self.memory.trial else { return false };
         let log = self.host.disk().read(AGENT_LOG).unwrap_or_default();
-        let since = String::from_utf8_lossy(log.get(trial.log_size..).unwrap_or_default());
-        WARNINGS.iter().any(|warning| since.contains(warning))
+        warns(&String::from_utf8_lossy(log.get(trial.log_size..).unwrap_or_default()))
+    }
+}
+
+fn warns(log: &str) -> bool {
+    ["Could not parse", "Malformed auth data", "Unknown auth configuration"]
+        .iter()
+        .any(|warning| log.contains(warning))
+}
+
+/// The script's function of this name.
+fn agreement(one: Option<&AuthLines>, other: Option<&AuthLines>) -> Agreement {
+    match (one, other) {
+        (Some(one), Some(other)) if one == other => Agreement::Same,
+        (Some(_), Some(_)) => Agreement::Differs,
+        _ => Agreement::Unknown,
     }
 }
 

@@ -40,8 +40,8 @@ const PARAMETERS: [Parameter; 5] = [
     },
     Parameter {
         name: "Mode",
-        description: "apply, or retry-failed: try a version again that did not load on this host before.",
-        allowed_pattern: "^(apply|retry-failed)$",
+        description: "apply; retry-failed: try a version again that did not load on this host before; probe: change nothing, and say how file, live agent and object stand to each other.",
+        allowed_pattern: "^(apply|retry-failed|probe)$",
         default: Some("apply"),
     },
 ];
@@ -207,7 +207,11 @@ fn parameters_take_what_is_used_and_nothing_else() {
             &["", "http://127.0.0.1:4566", "https://bucket.vpce-0a-1b.s3.eu-west-1.vpce.amazonaws.com"],
             &["ftp://a", "https://", "https://a/b", "https://a:b@c", "https://a?x", "https://a b"],
         ),
-        ("Mode", &["apply", "retry-failed"], &["", "Apply", "apply ", "apply|retry-failed", "rollback"]),
+        (
+            "Mode",
+            &["apply", "retry-failed", "probe"],
+            &["", "Apply", "apply ", "apply|retry-failed", "rollback"],
+        ),
     ];
     for (name, taken, refused) in cases {
         let pattern = PARAMETERS.iter().find(|parameter| parameter.name == name).unwrap().allowed_pattern;

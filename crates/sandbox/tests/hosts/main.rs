@@ -5,6 +5,7 @@
 mod document;
 mod double;
 mod lives;
+mod probe;
 mod script;
 mod situations;
 mod watched;
