@@ -6,24 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use regcred_core::host::{ClusterName, HostId, InstanceStatus, PENDING_REVISION, REVISION_ATTRIBUTE};
-use regcred_core::invocation::{self, Progress as InvocationProgress};
-use regcred_core::names::FleetName;
-use regcred_core::report::{Failure, FailureKind};
+use regcred_core::invocation;
+use regcred_core::report::Failure;
 use regcred_core::rollout::{
     self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, Instance, Policy, Refusal, Sample,
     Seen, Step,
 };
 
-use crate::aws::{AwsError, AwsErrorKind, Clients, Recording, SendOutcome, SentCommand};
+use super::command::{HostScript, Sent, note, refusal};
+use crate::aws::{AwsErrorKind, Recording};
 use crate::progress::{Progress, ProgressSink};
 
 /// What a rollout needs to know besides whom to restart.
 #[derive(Debug)]
 pub(crate) struct Driver<'a> {
-    pub clients: &'a Clients,
-    pub fleet: &'a FleetName,
-    pub document: &'a str,
-    pub parameters: &'a [(&'static str, String)],
+    pub script: HostScript<'a>,
     pub policy: &'a Policy,
     pub progress: &'a dyn ProgressSink,
 }
@@ -103,8 +100,8 @@ impl Driver<'_> {
                 | HostOutcome::Gone => false,
             };
             if ended && told.insert(line.host.clone(), line.outcome.clone()).is_none() {
-                tracing::info!(fleet = %self.fleet, host = %line.host, outcome = ?line.outcome, "host ended");
-                self.progress.tell(Progress::HostEnded { fleet: self.fleet.clone(), host: line });
+                tracing::info!(fleet = %self.script.fleet, host = %line.host, outcome = ?line.outcome, "host ended");
+                self.progress.tell(Progress::HostEnded { fleet: self.script.fleet.clone(), host: line });
             }
         }
     }
@@ -137,13 +134,13 @@ impl Driver<'_> {
         for (cluster, pairs) in recorded {
             for chunk in pairs.chunks(ATTRIBUTES_PER_CALL) {
                 let (ids, recordings): (Vec<HostId>, Vec<Recording>) = chunk.iter().cloned().unzip();
-                if self.clients.ecs.record(cluster.as_str(), &recordings).await.is_ok() {
+                if self.script.clients.ecs.record(cluster.as_str(), &recordings).await.is_ok() {
                     ready.extend(ids);
                     continue;
                 }
                 // One that is gone must not keep the others from being restarted.
                 for (id, recording) in ids.into_iter().zip(recordings) {
-                    match self.clients.ecs.record(cluster.as_str(), &[recording]).await {
+                    match self.script.clients.ecs.record(cluster.as_str(), &[recording]).await {
                         Ok(()) => ready.push(id),
                         Err(error) => {
                             let refusal = match error.kind {
@@ -161,55 +158,23 @@ impl Driver<'_> {
     }
 
     async fn send(&self, hosts: Vec<HostId>, max_errors: u32, failures: &mut Vec<Failure>) -> Event {
-        self.progress.tell(Progress::Sending { fleet: self.fleet.clone(), hosts: hosts.clone() });
-        let ids: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-        let seconds = self.policy.command_timeout.as_secs().clamp(30, 2_592_000);
-        let command = SentCommand {
-            document: self.document,
-            hosts: &ids,
-            parameters: self.parameters,
-            comment: &format!("regcred fleet {}", self.fleet),
-            timeout_seconds: i32::try_from(seconds).expect("clamped below i32's end"),
-            max_errors,
-        };
-        let what = || format!("cannot restart hosts of fleet `{}`", self.fleet);
-        match self.clients.ssm.send(&command).await {
-            SendOutcome::Accepted { command_id } => {
-                tracing::info!(fleet = %self.fleet, command = %command_id, hosts = ids.len(), "command sent");
-                Event::SendAccepted { hosts, command: CommandId::new(command_id) }
-            }
-            SendOutcome::Unknown(error) => {
-                tracing::warn!(fleet = %self.fleet, hosts = ids.len(), "the answer to a command was lost");
-                note(failures, error.failure(what()));
+        self.progress.tell(Progress::Sending { fleet: self.script.fleet.clone(), hosts: hosts.clone() });
+        match self.script.send(&hosts, max_errors).await {
+            Sent::Accepted(command) => Event::SendAccepted { hosts, command },
+            Sent::Lost(failure) => {
+                note(failures, failure);
                 Event::SendLost { hosts }
             }
-            SendOutcome::Refused(error) => {
-                let refusal = refusal(&error);
-                if refusal == Refusal::Document {
-                    note(failures, missing_document(&error, self.document, what()));
-                } else {
-                    note(failures, error.failure(what()));
-                }
+            Sent::Refused(refusal, failure) => {
+                note(failures, failure);
                 Event::SendRefused { hosts, refusal }
             }
         }
     }
 
     async fn poll(&self, command: CommandId, failures: &mut Vec<Failure>) -> Event {
-        let invocations = match self.clients.ssm.invocations(command.as_str()).await {
-            Ok(invocations) => invocations
-                .into_iter()
-                .filter_map(|each| {
-                    let progress: InvocationProgress =
-                        invocation::read_invocation(&each.status, &each.status_details);
-                    Some(rollout::Invocation {
-                        host: HostId::parse(&each.host).ok()?,
-                        progress,
-                        output: each.output,
-                        exit_code: each.exit_code,
-                    })
-                })
-                .collect(),
+        let invocations = match self.script.invocations(&command).await {
+            Ok(invocations) => invocations,
             Err(error) => {
                 note(failures, error.failure(format!("cannot follow command {command}")));
                 Vec::new()
@@ -219,7 +184,7 @@ impl Driver<'_> {
     }
 
     async fn inspect(&self, command: CommandId, failures: &mut Vec<Failure>) -> Event {
-        let state = match self.clients.ssm.command(command.as_str()).await {
+        let state = match self.script.clients.ssm.command(command.as_str()).await {
             Ok(state) => state.map(|(status, details)| invocation::read_command(&status, &details)),
             Err(error) => {
                 note(failures, error.failure(format!("cannot follow command {command}")));
@@ -236,7 +201,7 @@ impl Driver<'_> {
         failures: &mut Vec<Failure>,
     ) -> Event {
         let arns: Vec<String> = instances.iter().map(|instance| instance.arn.to_string()).collect();
-        let samples = match self.clients.ecs.describe(cluster.as_str(), &arns).await {
+        let samples = match self.script.clients.ecs.describe(cluster.as_str(), &arns).await {
             Ok(described) => {
                 let seen: BTreeMap<&str, _> =
                     described.iter().map(|each| (each.arn.as_str(), each)).collect();
@@ -274,7 +239,7 @@ impl Driver<'_> {
                 value: each.value,
             })
             .collect();
-        match self.clients.ecs.record(cluster.as_str(), &recordings).await {
+        match self.script.clients.ecs.record(cluster.as_str(), &recordings).await {
             Ok(()) => Event::Recorded { hosts },
             Err(error) => {
                 if hosts.len() == 1 {
@@ -283,60 +248,6 @@ impl Driver<'_> {
                 Event::RecordFailed { hosts }
             }
         }
-    }
-}
-
-/// Keeps one failure of a kind and place: a poll that is denied is denied every five seconds.
-fn note(failures: &mut Vec<Failure>, failure: Failure) {
-    if !failures.iter().any(|known| known.why == failure.why) {
-        failures.push(failure);
-    }
-}
-
-fn refusal(error: &AwsError) -> Refusal {
-    match error.kind {
-        AwsErrorKind::Throttled => Refusal::Throttled,
-        AwsErrorKind::AccessDenied | AwsErrorKind::NoCredentials => Refusal::AccessDenied,
-        AwsErrorKind::NotFound
-        | AwsErrorKind::Exists
-        | AwsErrorKind::PreconditionFailed
-        | AwsErrorKind::Conflict
-        | AwsErrorKind::KeyFailed
-        | AwsErrorKind::Invalid
-        | AwsErrorKind::NotSent
-        | AwsErrorKind::NoAnswer => match error.code.as_str() {
-            "InvalidInstanceId" => Refusal::InvalidInstance,
-            "InvalidDocument"
-            | "InvalidDocumentVersion"
-            | "InvalidParameters"
-            | "UnsupportedPlatformType" => Refusal::Document,
-            code => Refusal::Other(code.to_owned()),
-        },
-    }
-}
-
-fn missing_document(error: &AwsError, document: &str, what: String) -> Failure {
-    let place = &error.place;
-    match error.kind {
-        AwsErrorKind::NotFound => Failure::new(
-            FailureKind::Missing,
-            what,
-            format!("there is no SSM document `{document}` in {place}"),
-            format!(
-                "aws ssm create-document --name {document} --document-type Command --document-format JSON \
-                 --content file://deploy/ssm/regcred-refresh.json"
-            ),
-        ),
-        _ => Failure::new(
-            FailureKind::Invalid,
-            what,
-            format!(
-                "{}: the SSM document `{document}` in {place} does not take regcred's parameters",
-                error.code
-            ),
-            "bring it up to date with `aws ssm update-document` from deploy/ssm/regcred-refresh.json, and make the \
-             new version the default",
-        ),
     }
 }
 

@@ -1,7 +1,13 @@
 //! A fleet's hosts: seen through ECS and SSM, and driven through a rollout that `core` decides.
 
+mod command;
 mod drive;
 mod observe;
+#[expect(dead_code, reason = "`regcred verify --hosts` is to call it")]
+mod probe;
 
+pub(crate) use command::{HostScript, Mode, ObjectPlace};
 pub(crate) use drive::{Driven, Driver};
 pub(crate) use observe::{FleetObservation, Listing, clusters, observe};
+#[expect(unused_imports, reason = "`regcred verify --hosts` is to call it")]
+pub(crate) use probe::{Probed, probe};

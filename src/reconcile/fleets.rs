@@ -15,7 +15,7 @@ use regcred_core::script::VersionId;
 
 use super::superseded;
 use crate::config::Fleet;
-use crate::fleet::{self, Driven, Driver, FleetObservation, Listing};
+use crate::fleet::{self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace};
 use crate::observe::Context;
 use crate::progress::{Progress, ProgressSink};
 
@@ -136,15 +136,17 @@ impl<'a> Fleets<'a> {
         let s3 = &self.context.locations.at(&object.location).s3;
         let endpoint =
             self.context.config.ecs_configs[&object.ecs_config].host_endpoint.as_deref().or(s3.endpoint());
-        let parameters = host_script_parameters(object, s3.region(), endpoint, self.failed);
-        let driver = Driver {
+        let script = HostScript {
             clients: self.context.locations.at(&fleet.location),
             fleet: name,
-            document: &fleet.document,
-            parameters: &parameters,
-            policy: &policy,
-            progress,
+            settings: fleet,
+            object: ObjectPlace { bucket: &object.bucket, key: &object.key, region: s3.region(), endpoint },
+            mode: match self.failed {
+                FailedHosts::LeaveAlone => Mode::Apply,
+                FailedHosts::Retry => Mode::RetryFailed,
+            },
         };
+        let driver = Driver { script, policy: &policy, progress };
         let Driven { ending, failures } = driver.run(&mut seen).await;
         progress.tell(Progress::RolloutEnded { fleet: name.clone() });
         FleetOutcome::RolledOut { revision, ending, hosts: without_current(seen.report()), unseen, failures }
@@ -173,26 +175,6 @@ pub(super) async fn see_all(
             FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), unseen }
         }
     }
-}
-
-/// The parameters of the document in deploy/ssm. No secret, and nothing derived from one.
-fn host_script_parameters(
-    object: &ObjectReport,
-    region: Option<&str>,
-    endpoint: Option<&str>,
-    failed: FailedHosts,
-) -> Vec<(&'static str, String)> {
-    let mode = match failed {
-        FailedHosts::LeaveAlone => "apply",
-        FailedHosts::Retry => "retry-failed",
-    };
-    vec![
-        ("Bucket", object.bucket.clone()),
-        ("Key", object.key.clone()),
-        ("Region", region.unwrap_or_default().to_owned()),
-        ("Endpoint", endpoint.unwrap_or_default().to_owned()),
-        ("Mode", mode.to_owned()),
-    ]
 }
 
 /// ECS may list hosts that are current, since the filter's exact meaning is not documented.

@@ -224,9 +224,9 @@ mod tests {
             |report| report.warnings = AuthWarnings::Warned,
         ];
         for change in changes {
-            let mut changed = report();
-            change(&mut changed);
-            assert!(!changed.is_well(), "{changed:?}");
+            let mut odd = report();
+            change(&mut odd);
+            assert!(!odd.is_well(), "{odd:?}");
         }
     }
 }

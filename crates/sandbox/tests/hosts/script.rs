@@ -99,6 +99,16 @@ async fn no_secret_is_in_any_argument_environment_output_or_trace() {
             let seen = watched.seen();
             assert!(seen.contains("--aws-sigv4") && seen.contains("restart"), "nothing was watched: {seen}");
             assert_no_secret("an argument or a variable", &seen);
+            let probe = script(&world.cloud.endpoint(), "probe").replacen("#!/bin/sh\n", "set -x\n", 1);
+            let result = world.host.run(&probe, PATIENCE).await.unwrap();
+            assert!(
+                result.stdout.contains("\"probed\"") && result.stderr.contains("+ agreement"),
+                "{result:?}"
+            );
+            assert_no_secret("the output of a probe", &result.stdout);
+            assert_no_secret("the trace of a probe", &result.stderr);
+            let seen = watched.seen();
+            assert_no_secret("an argument or a variable of a probe", &seen);
             // What signs is no secret, and shows that the run went the way with a signature.
             assert!(!seen.contains(ACCESS_KEY_ID));
         }
