@@ -6,10 +6,13 @@
 pub mod agent;
 pub mod credential;
 pub mod desired;
+pub mod document;
+pub mod explain;
 pub mod fingerprint;
 pub mod formats;
 pub mod host;
 pub mod invocation;
+pub mod lint;
 pub mod names;
 pub mod observed;
 pub mod plan;

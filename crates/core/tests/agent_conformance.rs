@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regcred_core::agent::{AuthMap, Environment, PullAuth};
+use regcred_core::document::{Document, Form};
+use regcred_core::explain::{self, Answer};
+use regcred_core::lint::{Severity, lint, mend};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -70,8 +73,27 @@ fn disagreements(case: Case) -> Vec<String> {
         found.push(format!("cluster: the agent {cluster:?}, ours {:?}", environment.cluster()));
     }
     let map = AuthMap::read(&environment.auth());
+    let document = Document::read(case.config.as_bytes());
+    if document.form() != Form::EcsConfig {
+        found.push(format!("it is taken for {:?}", document.form()));
+    }
+    if !case.starts && lint(&document).iter().all(|finding| finding.severity != Severity::Error) {
+        found.push("nothing is found in a file that keeps the agent from starting".to_owned());
+    }
+    let mended = Environment::parse(mend(&document).text.expose().as_bytes());
+    let mended = AuthMap::read(&mended.auth());
     for (image, seen) in case.images {
         let seen: BTreeSet<_> = seen.into_iter().map(Seen::told_by_the_daemon).collect();
+        found.extend(misexplained(&document, &image, &seen));
+        if let [Seen { username: Some(username), .. }] = seen.iter().collect::<Vec<_>>()[..] {
+            let still = mended.lookup(&image);
+            let login = still.certain().map(Seen::from);
+            let trimmed = |name: &str| name.trim_end_matches(['\r', '\n', '\0']).to_owned();
+            let login = login.and_then(|login| login.username);
+            if login.as_deref().map(trimmed) != Some(trimmed(username)) {
+                found.push(format!("{image}: mended, it is no more the credential of {username:?}"));
+            }
+        }
         let answer = map.lookup(&image);
         let ours: BTreeSet<_> =
             answer.candidates().iter().map(|candidate| Seen::from(&candidate.auth)).collect();
@@ -80,6 +102,23 @@ fn disagreements(case: Case) -> Vec<String> {
         }
     }
     found.into_iter().map(|what| format!("{}: {what}\n    {:?}", case.id, case.config)).collect()
+}
+
+/// What `explain` says otherwise than what the agent was seen to do.
+fn misexplained(document: &Document, image: &str, seen: &BTreeSet<Seen>) -> Option<String> {
+    let told = explain::explain(document, image);
+    let answer = match seen.iter().collect::<Vec<_>>()[..] {
+        [] => panic!("a pull uses something, or nothing"),
+        [Seen { anonymous: true, .. }] => Answer::Anonymous,
+        [_] => Answer::Credential,
+        [_, ..] => Answer::Random,
+    };
+    let usernames: BTreeSet<_> = seen.iter().map(|seen| seen.username.clone()).collect();
+    let told_usernames: BTreeSet<_> = told.candidates.iter().map(|told| told.username.clone()).collect();
+    let keys_agree = told.candidates.iter().all(|told| told.key.is_some() == told.username.is_some());
+    let is_same =
+        told.answer == answer && told_usernames == usernames && keys_agree && !told.reasons.is_empty();
+    (!is_same).then(|| format!("{image}: the agent {seen:?}, explained as {told:?}"))
 }
 
 fn agrees(json: &str, count: usize) {

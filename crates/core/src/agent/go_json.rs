@@ -48,6 +48,12 @@ impl<'a> Value<'a> {
 
     /// The members, if it is an object.
     pub(crate) fn members(self) -> Option<Members<'a>> {
+        let named = self.named_members()?;
+        Some(named.into_iter().map(|(name, value)| (unquote(name), value)).collect())
+    }
+
+    /// The members, each name as it is written, with its quotes.
+    pub(crate) fn named_members(self) -> Option<Vec<(&'a str, Self)>> {
         if !self.0.starts_with('{') {
             return None;
         }
@@ -59,13 +65,25 @@ impl<'a> Value<'a> {
                 b'}' => return Some(members),
                 b',' => scanner.at += 1,
                 _ => {
-                    let name = unquote(scanner.name()?);
+                    let name = scanner.name()?;
                     scanner.skip_space();
                     members.push((name, scanner.value()?));
                 }
             }
         }
     }
+}
+
+/// The byte at which `text` stops to be one JSON value with nothing after it; none: it is one.
+pub(crate) fn first_fault(text: &str) -> Option<usize> {
+    let mut scanner = Scanner { text, at: 0 };
+    scanner.skip_space();
+    if scanner.value().is_some() {
+        scanner.skip_space();
+        return (scanner.at < text.len()).then_some(scanner.at);
+    }
+    // The scanner stands behind the byte that it stumbled over, or at the end.
+    Some(scanner.at.saturating_sub(1).min(text.len()))
 }
 
 /// What a struct's string field called `field` holds after Go filled it from `members`: the last string given, names
@@ -100,7 +118,7 @@ fn is_folded_name(name: &str, field: &str) -> bool {
 
 /// The string that a well-formed literal, quotes included, stands for. A surrogate without its other half becomes
 /// U+FFFD (`unquoteBytes` in Go's `encoding/json/decode.go`).
-fn unquote(literal: &str) -> String {
+pub(crate) fn unquote(literal: &str) -> String {
     let inner = &literal[1..literal.len() - 1];
     let mut text = String::with_capacity(inner.len());
     let mut rest = inner;

@@ -114,7 +114,7 @@ impl AuthMap {
 
 /// The host that the agent reads from an image, Docker Hub's where it names none: `splitReposName` after
 /// `ParseRepositoryTag` has cut the tag off.
-fn registry_host(image: &str) -> &str {
+pub(crate) fn registry_host(image: &str) -> &str {
     let repository = match image.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => repository,
         _ => image,

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 /// The most bytes that a byte of text takes: `\u007f`. Room for them from the start, and a text that holds a secret is
 /// never moved, which would leave an unwiped copy behind.
-pub(super) const MOST_PER_BYTE: usize = 6;
+pub(crate) const MOST_PER_BYTE: usize = 6;
 
 /// Appends `text` as a JSON string.
-pub(super) fn push_string(json: &mut String, text: &str) {
+pub(crate) fn push_string(json: &mut String, text: &str) {
     json.push('"');
     for character in text.chars() {
         match character {
@@ -23,7 +23,7 @@ pub(super) fn push_string(json: &mut String, text: &str) {
 }
 
 /// Appends `value`, which is well-formed JSON, without the white space between its tokens.
-pub(super) fn push_compact(json: &mut String, value: &str) {
+pub(crate) fn push_compact(json: &mut String, value: &str) {
     let mut in_string = false;
     let mut after_backslash = false;
     for character in value.chars() {

@@ -192,14 +192,14 @@ impl AuthData {
 }
 
 /// The JSON of an entry without the white space between its tokens.
-pub(super) fn compact(value: &Secret) -> Secret {
+pub(crate) fn compact(value: &Secret) -> Secret {
     let mut json = String::with_capacity(MOST_PER_BYTE * value.len());
     push_compact(&mut json, value.expose());
     Secret::new(json)
 }
 
 /// The JSON of one entry; none if the username cannot be told from the password.
-pub(super) fn entry(auth_type: AuthType, username: &str, password: &Secret) -> Option<Secret> {
+pub(crate) fn entry(auth_type: AuthType, username: &str, password: &Secret) -> Option<Secret> {
     let secret = password.expose();
     let mut json = String::with_capacity(MOST_PER_BYTE * (username.len() + secret.len()) + 64);
     match auth_type {

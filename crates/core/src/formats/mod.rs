@@ -3,7 +3,7 @@
 //! Text in, values out, and the other way round; nothing here knows where a text is kept. No error and no result tells
 //! anything of a secret.
 
-mod ascii_json;
+pub(crate) mod ascii_json;
 pub mod auth_data;
 pub mod docker_config;
 pub mod ecs_config;

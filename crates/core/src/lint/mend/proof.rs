@@ -1,0 +1,55 @@
+//! The proof that a mend makes nothing worse, by the agent's own rules.
+
+use crate::agent::auth::host_of;
+use crate::agent::{AuthMap, Entry, Login, PullAuth};
+use crate::document::Document;
+use crate::secret::Secret;
+
+/// Whether every image gets what it got before, or got nothing before, and none gets it by chance that did not.
+pub(super) fn is_no_worse(before: &Document, after: &Document) -> bool {
+    let starts = |document: &Document| document.environment().start_faults().is_empty();
+    if starts(before) && !starts(after) {
+        return false;
+    }
+    images(before.map(), after.map()).iter().all(|image| {
+        let (old, new) = (before.map().lookup(image), after.map().lookup(image));
+        match (old.certain(), new.certain()) {
+            (Some(PullAuth::Anonymous), new) => new.is_some(),
+            (Some(old), Some(new)) => is_same(old, new),
+            (Some(_), None) => false,
+            (None, _) => new
+                .candidates()
+                .iter()
+                .all(|new| old.candidates().iter().any(|old| is_same(&old.auth, &new.auth))),
+        }
+    })
+}
+
+/// Images of every kind that some key of the two maps could tell apart.
+fn images(before: &AuthMap, after: &AuthMap) -> Vec<String> {
+    let mut images = vec!["busybox".to_owned()];
+    for key in before.entries().iter().chain(after.entries()).map(Entry::normalised_key) {
+        let below = key.trim_end_matches('/');
+        images.push(format!("{}/image-of-the-host", host_of(key)));
+        images.push(format!("{below}/image-below-the-key"));
+        images.push(format!("{below}-image-that-goes-on"));
+        images.push(key.to_owned());
+    }
+    images.sort_unstable();
+    images.dedup();
+    images
+}
+
+/// Whether both are the same but for what no registry accepts at the end of a username or password.
+fn is_same(one: &PullAuth, other: &PullAuth) -> bool {
+    match (one, other) {
+        (PullAuth::Login(one), PullAuth::Login(other)) => trimmed(one) == trimmed(other),
+        _ => one == other,
+    }
+}
+
+/// A login without the line breaks and NULs at the ends of its parts.
+pub(super) fn trimmed(login: &Login) -> Login {
+    let trim = |text: &str| text.trim_end_matches(['\r', '\n', '\0']).to_owned();
+    Login { username: trim(&login.username), password: Secret::new(trim(login.password.expose())) }
+}
