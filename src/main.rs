@@ -1,6 +1,7 @@
 //! The `regcred` binary: parse, run, exit code, nothing else.
 
 mod apply;
+mod artefact;
 mod aws;
 mod cli;
 mod config;

@@ -25,7 +25,7 @@ use regcred_core::names::LocationName;
 
 pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
-pub(crate) use s3::{ObjectRead, S3};
+pub(crate) use s3::{BytesRead, LARGEST, ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
 pub(crate) use ssm::{Encryption, SendOutcome, SentCommand, Ssm};
 

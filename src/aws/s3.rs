@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_s3 as sdk;
 use regcred_core::observed::Version;
+use regcred_core::report::Failure;
 use regcred_core::secret::Secret;
 use sdk::primitives::ByteStream;
 use sdk::types::{BucketVersioningStatus, ServerSideEncryption};
@@ -31,6 +32,23 @@ pub(crate) struct ObjectContent {
     /// `None` when the bytes are no UTF-8, or more than [`LARGEST`].
     pub content: Option<Secret>,
     pub version: Version,
+}
+
+/// What a read of an object's bytes found.
+#[derive(Debug)]
+pub(crate) enum BytesRead {
+    Present(Zeroizing<Vec<u8>>),
+    /// It is larger than [`LARGEST`].
+    TooLarge,
+    Absent,
+    Failed(AwsError),
+}
+
+enum Fetched {
+    /// The bytes are none when there are more than [`LARGEST`].
+    Present(Option<Zeroizing<Vec<u8>>>, Version),
+    Absent,
+    Failed(AwsError),
 }
 
 /// The largest object that is read whole: an ecs.config that is near this is broken anyway (the agent cannot start on
@@ -66,7 +84,27 @@ impl S3 {
     }
 
     pub(crate) async fn read(&self, bucket: &str, key: &str) -> ObjectRead {
-        let failed = |error| ObjectRead::Failed(error);
+        match self.fetch(bucket, key).await {
+            Fetched::Present(bytes, version) => {
+                let content = bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok().map(Secret::from));
+                ObjectRead::Present(ObjectContent { content, version })
+            }
+            Fetched::Absent => ObjectRead::Absent,
+            Fetched::Failed(error) => ObjectRead::Failed(error),
+        }
+    }
+
+    /// An object as it is, text or not.
+    pub(crate) async fn read_bytes(&self, bucket: &str, key: &str) -> BytesRead {
+        match self.fetch(bucket, key).await {
+            Fetched::Present(Some(bytes), _) => BytesRead::Present(bytes),
+            Fetched::Present(None, _) => BytesRead::TooLarge,
+            Fetched::Absent => BytesRead::Absent,
+            Fetched::Failed(error) => BytesRead::Failed(error),
+        }
+    }
+
+    async fn fetch(&self, bucket: &str, key: &str) -> Fetched {
         let answer = match self.client.get_object().bucket(bucket).key(key).send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -74,9 +112,10 @@ impl S3 {
                     .as_service_error()
                     .is_some_and(sdk::operation::get_object::GetObjectError::is_no_such_key);
                 if missing {
-                    return ObjectRead::Absent;
+                    return Fetched::Absent;
                 }
-                return failed(AwsError::of("s3:GetObject", self.arn(bucket, key), &self.place.text, &error));
+                let arn = self.arn(bucket, key);
+                return Fetched::Failed(AwsError::of("s3:GetObject", arn, &self.place.text, &error));
             }
         };
         let version = Version {
@@ -84,16 +123,30 @@ impl S3 {
             id: answer.version_id.clone().filter(|id| id != "null"),
         };
         if answer.content_length.unwrap_or_default() > LARGEST {
-            return ObjectRead::Present(ObjectContent { content: None, version });
+            return Fetched::Present(None, version);
         }
         match answer.body.collect().await {
-            Ok(body) => {
-                let bytes = Zeroizing::new(body.to_vec());
-                let content = std::str::from_utf8(&bytes).ok().map(Secret::from);
-                ObjectRead::Present(ObjectContent { content, version })
+            Ok(body) => Fetched::Present(Some(Zeroizing::new(body.to_vec())), version),
+            Err(_) => {
+                Fetched::Failed(AwsError::cut_off("s3:GetObject", self.arn(bucket, key), &self.place.text))
             }
-            Err(_) => failed(AwsError::cut_off("s3:GetObject", self.arn(bucket, key), &self.place.text)),
         }
+    }
+
+    /// The three lines for an object that could not be read. S3 says AccessDenied for a missing object too, to a caller
+    /// who may not list the bucket.
+    pub(crate) fn cannot_read(&self, error: &AwsError, what: String, bucket: &str, key: &str) -> Failure {
+        let failure = error.failure(what);
+        if error.kind != AwsErrorKind::AccessDenied {
+            return failure;
+        }
+        let remedy = format!(
+            "allow s3:GetObject on {} and s3:ListBucket on arn:{}:s3:::{bucket} (without the second, S3 does not tell a \
+             missing object from a forbidden one)",
+            self.arn(bucket, key),
+            self.place.partition()
+        );
+        Failure { remedy, ..failure }
     }
 
     /// Writes the whole object if it still has the ETag `expects`, or, with `None`, if there is none yet.

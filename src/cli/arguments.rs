@@ -42,6 +42,10 @@ pub(crate) enum Command {
     Sync(SyncArguments),
     /// Say what holds what now; write nothing
     Status(ScopeArguments),
+    /// Say which credential an agent would pull an image with, from which key and by which rule, or why none
+    Explain(super::explain::ExplainArguments),
+    /// Find what agents would drop or misread in an ecs.config, or what would keep them from starting; exit 3 if there is any
+    Lint(super::lint::LintArguments),
     /// Hold the configuration against every rule
     Check,
     /// Print the JSON Schema of the configuration

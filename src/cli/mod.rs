@@ -4,9 +4,12 @@ mod arguments;
 mod check;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod explain;
 mod human;
+mod lint;
 mod manual;
 mod output;
+mod papers;
 mod pass;
 mod plan;
 mod progress;
@@ -58,6 +61,8 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Plan(arguments) => plan::run(config, arguments, output).await,
         Command::Sync(arguments) => sync::run(config, arguments, output).await,
         Command::Status(arguments) => status::run(config, arguments, output).await,
+        Command::Explain(arguments) => explain::run(config, arguments, output).await,
+        Command::Lint(arguments) => lint::run(config, arguments, output).await,
         Command::Check => {
             let checked = check::run(config);
             let verdict = if checked.is_valid() { Verdict::Converged } else { Verdict::Usage };

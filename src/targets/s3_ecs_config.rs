@@ -109,18 +109,12 @@ impl S3EcsConfigs<'_> {
                 )),
             },
             ObjectRead::Absent => Observed::Absent,
-            // S3 says AccessDenied for a missing object too, to a caller who may not list the bucket.
-            ObjectRead::Failed(error) if error.kind == AwsErrorKind::AccessDenied => {
-                Observed::Unknown(Failure {
-                    remedy: format!(
-                        "allow s3:GetObject on arn:aws:s3:::{}/{} and s3:ListBucket on arn:aws:s3:::{} (without \
-                         the second, S3 does not tell a missing object from a forbidden one)",
-                        item.bucket, item.key, item.bucket
-                    ),
-                    ..error.failure(self.what("read", item))
-                })
-            }
-            ObjectRead::Failed(error) => Observed::Unknown(error.failure(self.what("read", item))),
+            ObjectRead::Failed(error) => Observed::Unknown(self.client.cannot_read(
+                &error,
+                self.what("read", item),
+                &item.bucket,
+                &item.key,
+            )),
         }
     }
 }

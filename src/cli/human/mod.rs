@@ -2,12 +2,16 @@
 //!
 //! Texts are made here and printed by [`super::output`].
 
+mod explain;
 mod hosts;
+mod lint;
 mod plan;
 mod report;
 mod status;
 mod words;
 
+pub(super) use explain::explanations;
+pub(super) use lint::linted;
 pub(super) use plan::plan;
 pub(super) use report::report;
 pub(super) use status::status;
