@@ -11,6 +11,7 @@
 mod calls;
 mod cli;
 mod crash;
+mod explain;
 mod http;
 mod lies;
 mod messages;
