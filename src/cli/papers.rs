@@ -67,7 +67,7 @@ fn choose_location<'a>(
     bucket: &str,
     named: Option<&str>,
 ) -> Result<&'a LocationName, Failure> {
-    let names = || config.locations.keys().map(LocationName::as_str).collect::<Vec<_>>().join(", ");
+    let there = || config.locations.keys().map(LocationName::as_str).collect::<Vec<_>>().join(", ");
     if let Some(named) = named {
         let found = config.locations.get_key_value(named).map(|(name, _)| name);
         return found.ok_or_else(|| {
@@ -75,7 +75,7 @@ fn choose_location<'a>(
                 FailureKind::Missing,
                 format!("cannot use the location `{named}`"),
                 "the configuration has none of that name",
-                format!("name one of {}", names()),
+                format!("name one of {}", there()),
             )
         });
     }
@@ -87,7 +87,7 @@ fn choose_location<'a>(
             FailureKind::Missing,
             format!("cannot tell in which location the bucket `{bucket}` is"),
             "no ecs_config is in it, and there are several locations",
-            format!("name one with `--location`: {}", names()),
+            format!("name one with `--location`: {}", there()),
         )
     })
 }

@@ -50,6 +50,10 @@ fn three_lines(file: &str, finding: &Finding) -> String {
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    let place: String = [line, column].into_iter().flatten().map(|number| format!(":{number}")).collect();
+    let place = match (line, column) {
+        (Some(line), Some(column)) => format!(":{line}:{column}"),
+        (Some(line), None) => format!(":{line}"),
+        (None, _) => String::new(),
+    };
     format!("{severity}: {file}{place}: {what} [{rule}]\n  because: {why}\n  to do:   {to_do}")
 }

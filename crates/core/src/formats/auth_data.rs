@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::agent::auth::{host_of, strip_scheme};
+use crate::agent::auth::{host_of, printable_key, strip_scheme};
 use crate::agent::env_file::ENGINE_AUTH_DATA;
 use crate::agent::{AuthMap, AuthType, EffectiveAuth};
 use crate::credential::Credential;
@@ -35,8 +35,18 @@ pub enum Refusal {
         "beside `{server}` the host has other keys and none for itself, and then the agent takes one at random"
     )]
     NoHostKey { server: Server },
-    #[error("`{ENGINE_AUTH_DATA}` would be a line of {bytes} bytes, and must stay under {MAX_LINE_BYTES}")]
-    TooLong { bytes: usize },
+    #[error(
+        "`{ENGINE_AUTH_DATA}` would be a line of {bytes} bytes, {entry_bytes} of them for `{key}`, and must stay under \
+         {MAX_LINE_BYTES}"
+    )]
+    TooLong {
+        bytes: usize,
+        /// The key, as it may be printed, of the entry that is to blame: that of `server`, or else the longest.
+        key: String,
+        entry_bytes: usize,
+        /// The server whose new credential makes the line longer than it was, more than any other.
+        server: Option<Server>,
+    },
     #[error("the agent's rules, asked about what was rendered, do not give `{server}` its credential")]
     NotReadBack { server: Server },
 }
@@ -53,8 +63,8 @@ impl Refusal {
                 "list a registry with `server: {}` too; its credential is for the host's other images",
                 server.host()
             ),
-            Self::TooLong { .. } => {
-                "spread the registries over several ecs_configs, or use shorter tokens".to_owned()
+            Self::TooLong { key, .. } => {
+                format!("use a shorter token for `{key}`, or spread the registries over several ecs_configs")
             }
             Self::NotReadBack { .. } => "report this as a bug of regcred; nothing was written".to_owned(),
         }
@@ -187,7 +197,18 @@ impl AuthData {
         json.push_str(if json.is_empty() { "{}" } else { "}" });
         let value = Secret::new(json);
         let bytes = ENGINE_AUTH_DATA.len() + 1 + value.len();
-        if bytes >= MAX_LINE_BYTES { Err(Refusal::TooLong { bytes }) } else { Ok(value) }
+        if bytes < MAX_LINE_BYTES {
+            return Ok(value);
+        }
+        let longest = self.entries.iter().max_by_key(|(_, value)| value.len());
+        let (key, entry_bytes) =
+            longest.map_or((String::new(), 0), |(key, value)| (printable_key(key), value.len()));
+        Err(Refusal::TooLong { bytes, key, entry_bytes, server: None })
+    }
+
+    /// The bytes of a server's entry.
+    pub(super) fn entry_bytes(&self, server: &Server) -> usize {
+        self.entries.get(&server.key()).map_or(0, Secret::len)
     }
 }
 
@@ -300,7 +321,12 @@ mod tests {
         let too_long = format!("{fits}x");
         assert_eq!(
             rendered(AuthType::Docker, &[("r.io", "u", &too_long)]),
-            Err(Refusal::TooLong { bytes: MAX_LINE_BYTES })
+            Err(Refusal::TooLong {
+                bytes: MAX_LINE_BYTES,
+                key: "r.io".into(),
+                entry_bytes: too_long.len() + r#"{"username":"u","password":""}"#.len(),
+                server: None
+            })
         );
     }
 }

@@ -8,7 +8,7 @@ use super::{Change, Desired, Edited, Foreign, Note, Refusal, Wanted};
 use crate::agent::auth::printable_key;
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, misread};
 use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Entry, Environment};
-use crate::formats::auth_data::{self, gives, is_same_key};
+use crate::formats::auth_data::{self, AuthData, compact, gives, is_same_key};
 use crate::secret::Secret;
 use crate::server::Server;
 
@@ -35,7 +35,7 @@ pub fn edit(
         refuse_untyped(&before, wanted, foreign)?;
         let (data, on_data) = render(auth_type, &before, &owned, wanted, foreign)?;
         if !(data.is_empty() && before.map.entries().is_empty()) {
-            rendered = Some(data.to_value()?);
+            rendered = Some(data.to_value().map_err(|refusal| blame(refusal, &data, &owned, wanted))?);
             notes.extend(Note::on_old_data(&before));
             notes.extend(on_data);
         }
@@ -154,10 +154,41 @@ fn is_satisfied(
         }
         Desired::Hold => true,
     };
+    // Whatever the agent logs of an entry keeps every host from being proven.
+    let is_logged = |entry: &Entry| entry.pull_auth().is_none();
+    let publishes = wanted.iter().any(|wanted| matches!(wanted.desired, Desired::Publish(_)));
     *before.auth.auth_type() == AuthSetting::Type(auth_type)
+        && !(publishes && before.map.entries().iter().any(is_logged))
         && before.environment.start_faults().is_empty()
         && wanted.iter().enumerate().all(is_published)
         && (foreign == Foreign::Keep || owned.foreign().next().is_none())
+}
+
+/// A line that is too long is laid to the server whose new entry adds most to what is published of it. Without that entry
+/// the others may fit.
+fn blame(
+    refusal: auth_data::Refusal,
+    data: &AuthData,
+    owned: &Owned<'_>,
+    wanted: &[Wanted],
+) -> auth_data::Refusal {
+    let auth_data::Refusal::TooLong { bytes, .. } = refusal else { return refusal };
+    let published =
+        wanted.iter().enumerate().filter(|(_, wanted)| matches!(wanted.desired, Desired::Publish(_)));
+    let grown = published.filter_map(|(index, Wanted { server, .. })| {
+        let old = owned.of(index).map(|entry| compact(entry.value()).len()).max().unwrap_or(0);
+        let new = data.entry_bytes(server);
+        (new > old).then_some((new - old, new, server))
+    });
+    match grown.max_by_key(|(growth, new, _)| (*growth, *new)) {
+        Some((_, entry_bytes, server)) => auth_data::Refusal::TooLong {
+            bytes,
+            key: printable_key(&server.key()),
+            entry_bytes,
+            server: Some(server.clone()),
+        },
+        None => refusal,
+    }
 }
 
 /// The servers whose desired credential a file has, those of which it has what it had, and those of which it has none.

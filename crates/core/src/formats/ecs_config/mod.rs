@@ -9,6 +9,7 @@ mod edit;
 mod note;
 mod owner;
 mod proof;
+mod redacted;
 mod refusal;
 mod rendering;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 pub use edit::edit;
 pub use note::Note;
+pub use redacted::{REDACTED, redact};
 pub use refusal::{ReadBack, Refusal, Unconvertible};
 pub use text::Variable;
 

@@ -72,11 +72,13 @@ impl Refusal {
     pub fn server(&self) -> Option<&Server> {
         match self {
             Self::Data(
-                auth_data::Refusal::ColonInUsername { server } | auth_data::Refusal::NoHostKey { server },
+                auth_data::Refusal::ColonInUsername { server }
+                | auth_data::Refusal::NoHostKey { server }
+                | auth_data::Refusal::TooLong { server: Some(server), .. },
             ) => Some(server),
             Self::Data(
                 auth_data::Refusal::SameKey { .. }
-                | auth_data::Refusal::TooLong { .. }
+                | auth_data::Refusal::TooLong { server: None, .. }
                 | auth_data::Refusal::NotReadBack { .. },
             )
             | Self::Misread(_)

@@ -85,9 +85,12 @@ impl Rendering<'_> {
         Ok(())
     }
 
-    /// An entry of the old value for the new one: as it stands, or in the other type's form, which is none for an entry
-    /// that no agent uses.
+    /// An entry of the old value for the new one: as it stands, or in the other type's form. None for an entry that the
+    /// agent leaves out: nothing is lost with it, and what the agent logs of it would keep every host from being proven.
     fn carried_over(&self, old: &Entry) -> Result<Option<Secret>, Unconvertible> {
+        if old.pull_auth().is_none() {
+            return Ok(None);
+        }
         if self.is_same_type {
             return Ok(Some(compact(old.value())));
         }

@@ -363,3 +363,43 @@ fn lines_that_only_look_like_ours_stay_and_are_named() {
     assert_eq!(edited.text.expose(), format!("{text}{}", docker(R_U_P)));
     assert_eq!(edited.notes, [Note::Ignored { line: 1 }, Note::Ignored { line: 2 }]);
 }
+
+#[test]
+fn an_entry_that_the_agent_would_log_is_taken_out_and_named() {
+    let text = "ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={\"q.io\":{\"auth\":\"dTpwcQ\"},\"s.io\":{\"auth\":\"dTpw\"},\"r.io\":{\"auth\":\"dTpw\"}}\n";
+    let edited =
+        |wanted: &[Wanted]| edit(Some(&text.into()), AuthType::Dockercfg, wanted, Foreign::Keep).unwrap();
+    // Also where the credential is there already: no host could be proven with the entry.
+    for password in ["p", "new"] {
+        let edited = edited(&[publish("r.io", "u", password)]);
+        let map = AuthMap::read(&edited.auth);
+        assert!(map.warnings().iter().all(|warning| warning.logged().is_none()), "{:?}", map.warnings());
+        assert_eq!(edited.notes, [Note::DeadEntry { key: "q.io".into() }]);
+        assert_eq!(edited.kept, ["s.io"]);
+        assert_eq!(pulls(&edited, "s.io/a"), "u:p");
+    }
+    // A file that regcred has nothing to write into stays as it is.
+    assert!(!edited(&[hold("r.io")]).is_changed());
+}
+
+#[test]
+fn a_line_that_is_too_long_is_laid_to_the_server_that_makes_it_so() {
+    let long = "x".repeat(40_000);
+    let published = edit(
+        None,
+        AuthType::Docker,
+        &[publish("r.io", "u", &long), publish("q.io", "u", "p")],
+        Foreign::Keep,
+    );
+    let text = published.unwrap().text;
+    let wanted =
+        [publish("r.io", "u", &long), publish("q.io", "u", &"y".repeat(30_000)), publish("s.io", "u", "p")];
+    let refusal = refusal(text.expose(), &wanted);
+    assert_eq!(refusal.server(), Some(&server("q.io")));
+    let told = refusal.to_string();
+    assert!(told.contains("of them for `q.io`"), "{told}");
+    // With its old entry the others fit.
+    let wanted = [publish("r.io", "u", &long), hold("q.io"), publish("s.io", "u", "new")];
+    let edited = edit_text(text.expose(), &wanted);
+    assert_eq!((pulls(&edited, "q.io/a"), pulls(&edited, "s.io/a")), ("u:p".into(), "u:new".into()));
+}
