@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::problem::{Problem, Severity};
 use super::*;
@@ -656,6 +658,23 @@ proptest! {
     fn any_text_is_judged(text in "[a-c:{}\\[\\], \n\t&*!'\"#|>%@`?<-]{0,80}") {
         prop_assert!(parse(&text).is_err());
         prop_assert!(problems(&text).iter().all(|problem| problem.at.is_some()));
+    }
+
+    /// Any bytes at all, alone or within a good file: judged in messages of three lines, at lines that the text has.
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in vec(any::<u8>(), 0..60), at in any::<Index>(), alone in any::<bool>()) {
+        let junk = String::from_utf8_lossy(&bytes);
+        let mut text = junk.clone().into_owned();
+        if !alone {
+            text = GOOD.to_owned();
+            text.insert_str(at.index(GOOD.len() + 1), &junk);
+        }
+        // A flaw of what is missing can be at the end.
+        let lines = text.split(['\n', '\r']).count() + 1;
+        for problem in problems(&text) {
+            prop_assert_eq!(problem.in_file(&"f").lines().count(), 3, "{}", problem.in_file(&"f"));
+            prop_assert!(problem.at.is_none_or(|at| (1..=lines).contains(&at.line)), "{:?}", problem.at);
+        }
     }
 
     /// A file that lost a piece is judged, and what is left of it is either whole or told to be broken.

@@ -32,13 +32,21 @@ pub(super) async fn read_text(path: &Path) -> Result<Secret, SourceError> {
     text.map_err(|flaw| SourceError { place: Place::File(path.to_owned()), flaw })
 }
 
-/// All bytes, or one more than [`LIMIT`]. The buffer is as large as it gets from the start: one that grew would leave
-/// pieces of the secret behind.
+/// All bytes, or one more than [`LIMIT`]. The buffer is one byte larger than the file says it is, so that its end is seen
+/// without growing. A pipe says nothing, and a file may have grown since: what then does not fit moves once, to a buffer
+/// as large as it gets. The one that it leaves is wiped; a vector that grew by itself would leave pieces of the secret
+/// behind. One of 256 KiB from the start would be cleared and wiped for each of a hundred small files.
 fn read_bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(vec![0; LIMIT + 1]);
     let mut file = File::open(path)?;
+    let told = usize::try_from(file.metadata()?.len()).unwrap_or(LIMIT).min(LIMIT);
+    let mut bytes = Zeroizing::new(vec![0; told + 1]);
     let mut filled = 0;
-    while filled < bytes.len() {
+    while filled <= LIMIT {
+        if filled == bytes.len() {
+            let mut larger = Zeroizing::new(vec![0; LIMIT + 1]);
+            larger[..filled].copy_from_slice(&bytes);
+            bytes = larger;
+        }
         match file.read(&mut bytes[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,

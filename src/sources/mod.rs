@@ -29,7 +29,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream;
 use regcred_core::credential::Credential;
 use regcred_core::formats::docker_config::{HelperCall, docker_host};
 use regcred_core::names::RegistryName;
@@ -81,7 +82,12 @@ impl fmt::Display for Note {
     }
 }
 
-/// Reads the sources of all `registries` side by side, each within its time limit. One that fails fails alone; so does one
+/// Sources read at a time. A file costs a thread and a helper a process, of which a thousand would not fit; AWS answers
+/// GetParameter 40 times a second in an account before it throttles (its default quota). Sixteen that all hang until
+/// their limit of ten seconds hold up the others by as long.
+const SIDE_BY_SIDE: usize = 16;
+
+/// Reads the sources of all `registries` side by side, sixteen at a time, each within its time limit. One that fails fails alone; so does one
 /// whose credential has expired at `now`.
 pub(crate) async fn read_all<'a>(
     registries: impl IntoIterator<Item = (&'a RegistryName, &'a Registry)>,
@@ -92,7 +98,7 @@ pub(crate) async fn read_all<'a>(
         let source = open(&registry.source, &registry.server, locations);
         (name.clone(), read(&*source, registry.source_timeout, now).await)
     });
-    join_all(readings).await.into_iter().collect()
+    stream::iter(readings).buffer_unordered(SIDE_BY_SIDE).collect().await
 }
 
 async fn read(source: &dyn Source, limit: Duration, now: DateTime<Utc>) -> Result<Reading, SourceError> {

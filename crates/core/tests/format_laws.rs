@@ -9,6 +9,7 @@ use proptest::sample::{select, subsequence};
 use regcred_core::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, Environment, Misread, PullAuth};
 use regcred_core::credential::Credential;
 use regcred_core::fingerprint::FingerprintKey;
+use regcred_core::formats::docker_config::Found;
 use regcred_core::formats::ecs_config::{self, Change, Desired, Foreign, Refusal, Wanted};
 use regcred_core::formats::{auth_data, docker_config, repository_credentials};
 use regcred_core::names::EcsConfigName;
@@ -410,6 +411,41 @@ proptest! {
         let secret = Secret::new(text);
         let _ = repository_credentials::parse(&secret);
         let _ = docker_config::read(&secret, &Server::DockerHub);
+    }
+
+    #[test]
+    fn a_file_sets_what_its_lines_set_and_the_later_one_wins(bytes in vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>()) {
+        let environment = Environment::parse(&bytes);
+        prop_assert!(Environment::parse(&[b"\n \n", &bytes[..], b"\n\t\n"].concat()).is_same(&environment));
+        prop_assert!(environment.names().all(|name| !name.contains(['=', '\n'])));
+        // Between lines it can be cut, as the second of two files overrides the first.
+        let at = at.index(bytes.len() + 1);
+        let parts = [&bytes[..at], &bytes[at..]];
+        let both = Environment::parse(parts[0]).overridden_by(Environment::parse(parts[1]));
+        prop_assert!(Environment::parse(&parts.join(&b'\n')).is_same(&both));
+    }
+
+    #[test]
+    fn what_is_found_in_dockers_file_can_be_published(data in data(), wrap in any::<bool>(), of in select(SERVERS.as_slice())) {
+        let config = Secret::new(if wrap { format!(r#"{{"auths":{data}}}"#) } else { data });
+        let server = server(of);
+        let usable = |credential: &Credential| {
+            let parts = [credential.username(), credential.secret().expose()];
+            parts.iter().all(|part| !part.is_empty() && !part.contains(['\0', '\n', '\r']))
+        };
+        let found = docker_config::read(&config, &server);
+        match &found {
+            Ok(Found::Here(credential)) => prop_assert!(usable(credential)),
+            Ok(Found::Kept(call)) => prop_assert!(docker_config::is_helper_name(&call.helper)),
+            Err(error) => {
+                let said = format!("{error} {}", error.remedy());
+                prop_assert!(is_silent(&said), "{}", said);
+            }
+        }
+        // The variable's form is the stricter one: the file's reader finds the same in it.
+        if let Ok(credential) = docker_config::read_variable(&config, &server) {
+            prop_assert_eq!(found, Ok(Found::Here(credential)));
+        }
     }
 
     #[test]
