@@ -48,8 +48,8 @@ pub(crate) enum Command {
     Lint(super::lint::LintArguments),
     /// Hold the configuration against every rule
     Check,
-    /// Print the JSON Schema of the configuration
-    Schema,
+    /// Print the JSON Schema of the configuration, or of a result
+    Schema(super::schema::SchemaArguments),
     /// Print the completions of a shell, to be put where it looks for them
     Completions(CompletionsArguments),
     /// Print a manual page, for `man -l -`

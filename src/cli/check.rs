@@ -5,20 +5,26 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::load::{LoadError, Loaded, find_and_load};
 use crate::config::problem::{Problem, Severity};
 
+/// The version of the serialised form.
+const VERSION: u32 = 1;
+
 /// What `check` found. Its `Display` is for a person, its JSON is stable.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(crate) struct CheckResult {
+    /// The version of this form.
+    version: u32,
     path: PathBuf,
     #[serde(flatten)]
     verdict: Verdict,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 enum Verdict {
     Valid {
@@ -42,6 +48,7 @@ enum Verdict {
 pub(crate) fn run(argument: Option<&Path>) -> CheckResult {
     match find_and_load(argument) {
         Ok(Loaded { path, config, warnings }) => CheckResult {
+            version: VERSION,
             path,
             verdict: Verdict::Valid {
                 registries: config.registries.len(),
@@ -52,12 +59,12 @@ pub(crate) fn run(argument: Option<&Path>) -> CheckResult {
             },
         },
         Err(LoadError::Invalid { path, problems }) => {
-            CheckResult { path, verdict: Verdict::Invalid { problems } }
+            CheckResult { version: VERSION, path, verdict: Verdict::Invalid { problems } }
         }
         Err(error @ LoadError::Unreadable { .. }) => {
             let message = error.to_string();
             let LoadError::Unreadable { path, why, .. } = error else { unreachable!("it was matched above") };
-            CheckResult { path, verdict: Verdict::Unreadable { why, message } }
+            CheckResult { version: VERSION, path, verdict: Verdict::Unreadable { why, message } }
         }
     }
 }

@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Completions(arguments) => manual::completions(&arguments),
         Command::Man(arguments) => manual::man(&arguments),
-        Command::Schema => output::json(&schema::run()).map(|()| Verdict::Converged),
+        Command::Schema(arguments) => output::json(&schema::run(arguments.of)).map(|()| Verdict::Converged),
     };
     ended.unwrap_or_else(|stop| match stop {
         Stop::Config(error) => {

@@ -5,18 +5,20 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tree::{Node, Position};
 
 /// One flaw of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub(crate) struct Problem {
     pub(crate) severity: Severity,
     /// None when the flaw is of the file as a whole.
     #[serde(flatten)]
     pub(crate) at: Option<Position>,
     #[serde(rename = "key")]
+    #[schemars(with = "String")]
     pub(crate) path: KeyPath,
     pub(crate) what: String,
     pub(crate) why: String,
@@ -24,7 +26,7 @@ pub(crate) struct Problem {
 }
 
 /// Whether a configuration with this flaw is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
     Error,

@@ -18,6 +18,7 @@ mod messages;
 mod plans;
 mod processes;
 mod rollouts;
+mod schemas;
 mod sdk;
 mod silence;
 mod stores;

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schemas;
 use crate::sdk::Aws;
 use crate::tools::{self, AwsEnvironment, Ended, Program};
 
@@ -336,12 +337,13 @@ impl World {
     /// Runs a command with `--output json`.
     ///
     /// # Panics
-    /// If it was ended by a signal, or printed anything but JSON.
+    /// If it was ended by a signal, or printed anything but the JSON that docs/schemas describes.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Told {
         let Ended { code, stdout, stderr } =
             self.regcred(arguments).arguments(["--output", "json"]).run().await;
         let json = serde_json::from_str(&stdout)
             .unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}\n{stdout}\n{stderr}"));
+        schemas::assert_documented(arguments.first().copied().unwrap_or_default(), &json);
         Told { code: code.unwrap_or_else(|| panic!("{arguments:?} was killed\n{stderr}")), json, stderr }
     }
 

@@ -1,6 +1,7 @@
 //! A credential: what a registry knows a client by.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -19,7 +20,7 @@ pub struct Credential {
 pub const SOON: TimeDelta = TimeDelta::days(7);
 
 /// When a credential ends, and whether that is soon. Serialised as members of what holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Expiry {
     /// When the source says that the registry will stop to accept it.
     pub expires: DateTime<Utc>,

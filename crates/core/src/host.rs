@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -40,7 +41,7 @@ pub const OS_TYPE_ATTRIBUTE: &str = "ecs.os-type";
 
 /// The id by which SSM knows a host: an EC2 instance (`i-…`) or a managed node (`mi-…`, ECS Anywhere). It is the
 /// container instance's `ec2InstanceId` in both cases.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostId(String);
 
@@ -94,7 +95,7 @@ impl From<HostId> for String {
 macro_rules! text {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $type(String);
 
@@ -129,7 +130,7 @@ text! {
 /// What runs the agent, as far as it decides whether a shell script can restart it.
 ///
 /// ECS Managed Instances cannot be told by an attribute; they are no SSM nodes, so they show as [`Ping::NotManaged`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// ecs-init under systemd: Amazon Linux, Ubuntu, SUSE and others, ECS Anywhere among them.
@@ -222,7 +223,7 @@ impl Attributes {
 }
 
 /// `ContainerInstance.status`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceStatus {
     Active,
@@ -254,7 +255,7 @@ impl InstanceStatus {
 }
 
 /// `InstanceInformation.PingStatus`, and its absence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ping {
     Online,
@@ -325,7 +326,7 @@ pub enum Standing {
 }
 
 /// Why a host can never be restarted by a shell script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unsupported {
     Bottlerocket,
@@ -336,7 +337,7 @@ pub enum Unsupported {
 }
 
 /// Why a host could not be reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "because", content = "seen", rename_all = "snake_case")]
 pub enum Unreachable {
     /// SSM does not hold a connection to it; nothing was sent.
@@ -372,7 +373,7 @@ impl fmt::Display for Unreachable {
 }
 
 /// What to do about hosts on which the desired revision failed before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailedHosts {
     /// Leave them alone until the revision changes.

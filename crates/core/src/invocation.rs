@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How far a command has come on one host.
@@ -27,7 +28,7 @@ pub enum Progress {
 }
 
 /// Why the script never started on a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NothingRan {
     /// The instance does not exist or does not respond.
@@ -82,7 +83,7 @@ impl fmt::Display for NothingRan {
 }
 
 /// What cut the script off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CutOff {
     /// It took longer than the document's `timeoutSeconds`, and was killed.

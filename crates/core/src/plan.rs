@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::credential::Expiry;
@@ -19,7 +20,7 @@ use crate::server::Server;
 pub const VERSION: u32 = 1;
 
 /// Everything that one pass would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
     pub version: u32,
     pub registries: Vec<RegistryPlan>,
@@ -31,7 +32,7 @@ pub struct Plan {
 }
 
 /// About how much something takes: an order of magnitude, not a promise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Estimate {
     /// API calls.
     pub calls: usize,
@@ -39,7 +40,7 @@ pub struct Estimate {
 }
 
 /// What was read of one registry's credential, and how it compares to what is published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RegistryPlan {
     pub name: RegistryName,
     pub server: Server,
@@ -89,7 +90,7 @@ impl RegistryPlan {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "credential", rename_all = "snake_case")]
 pub enum CredentialPlan {
     Read {
@@ -107,7 +108,7 @@ pub enum CredentialPlan {
 }
 
 /// How a credential differs from the one that is published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum CredentialChange {
     /// Nothing readable is published anywhere.
@@ -123,7 +124,7 @@ pub enum CredentialChange {
 }
 
 /// What would become of one Secrets Manager secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SecretStep {
     pub location: LocationName,
     pub name: String,
@@ -134,7 +135,7 @@ pub struct SecretStep {
     pub action: SecretAction,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum SecretAction {
     /// It holds the credential.
@@ -150,7 +151,7 @@ pub enum SecretAction {
 }
 
 /// Why something published stays as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// The credential's source could not be read.
@@ -168,7 +169,7 @@ pub enum Hold {
 }
 
 /// What would become of one ecs.config object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectStep {
     pub ecs_config: EcsConfigName,
     pub location: LocationName,
@@ -190,7 +191,7 @@ pub struct ObjectStep {
     pub notes: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HeldEntry {
     pub registry: RegistryName,
     pub why: Hold,
@@ -201,7 +202,7 @@ pub struct HeldEntry {
     pub failure: Option<Failure>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum ObjectAction {
     /// It gives every registry its credential.
@@ -227,7 +228,7 @@ impl ObjectAction {
 }
 
 /// What would become of one fleet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FleetStep {
     pub fleet: FleetName,
     pub location: LocationName,
@@ -236,7 +237,7 @@ pub struct FleetStep {
     pub action: FleetAction,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum FleetAction {
     /// The hosts that ECS listed as different, and what can be done about each.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ use crate::rollout::{HostOutcome, MaxUnavailable};
 pub const VERSION: u32 = 1;
 
 /// A plan as `plan --out` writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavedPlan {
     pub saved_plan: u32,
@@ -36,7 +37,7 @@ pub struct SavedPlan {
 }
 
 /// What was named on the command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavedCommand {
     pub registries: Vec<String>,
@@ -45,7 +46,7 @@ pub struct SavedCommand {
 }
 
 /// What has to be so, for applying a plan to be what was reviewed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preconditions {
     /// The credential of each registry, as its source gave it. `None` for one that could not be read, or where there
@@ -57,7 +58,7 @@ pub struct Preconditions {
 }
 
 /// One secret in one location.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretPrecondition {
     pub location: LocationName,
@@ -67,7 +68,7 @@ pub struct SecretPrecondition {
 }
 
 /// One ecs.config.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectPrecondition {
     pub holds: Holds,
@@ -77,7 +78,7 @@ pub struct ObjectPrecondition {
 }
 
 /// What was seen of a target's content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is", content = "version")]
 pub enum Holds {
     Absent,
@@ -88,7 +89,7 @@ pub enum Holds {
 }
 
 /// Whether a target is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Written {
     Yes,
@@ -96,7 +97,7 @@ pub enum Written {
 }
 
 /// One fleet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FleetPrecondition {
     /// The hosts that may be restarted.

@@ -1,7 +1,9 @@
 //! A registry's name, as a person writes it and as the ECS agent keys it.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -96,6 +98,20 @@ impl fmt::Display for Server {
 impl Serialize for Server {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Server {
+    fn schema_name() -> Cow<'static, str> {
+        "Server".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A registry's server as images name it, without a scheme: `docker.io`, `ghcr.io`, \
+                            `registry.example.com:5000`, or with a path.",
+        })
     }
 }
 

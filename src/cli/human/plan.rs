@@ -35,8 +35,12 @@ pub(crate) fn plan(plan: &Plan) -> String {
             page.line(format!("Keep the old password valid: {} may still hold it.", counted(hosts, "host")));
         }
         let about = words::about(Duration::from_secs(plan.estimate.seconds));
+        let longest = match longest(&plan.fleets) {
+            Duration::ZERO => String::new(),
+            longest => format!(", {} at most", words::span(longest)),
+        };
         page.line(format!(
-            "{}{}, about {}. Nothing was written.",
+            "{}{}{longest}; about {}. Nothing was written.",
             about[..1].to_uppercase(),
             &about[1..],
             counted(plan.estimate.calls, "call")
@@ -219,6 +223,15 @@ fn policies(page: &mut Page, steps: &[FleetStep]) {
             said.push(text);
         }
     }
+}
+
+/// Fleets are rolled out one after another.
+fn longest(steps: &[FleetStep]) -> Duration {
+    let of_fleet = |step: &FleetStep| match &step.action {
+        FleetAction::Rollout { forecast, .. } => forecast.longest_seconds,
+        FleetAction::Current { .. } | FleetAction::Held { .. } | FleetAction::Blocked { .. } => 0,
+    };
+    Duration::from_secs(steps.iter().map(of_fleet).sum())
 }
 
 fn may_hold_old(step: &FleetStep) -> usize {

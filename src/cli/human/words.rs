@@ -81,10 +81,15 @@ pub(super) fn max_unavailable(limit: MaxUnavailable) -> String {
 }
 
 /// `about 30 s`, `about 3 min`, `about 2 h`.
-pub(super) fn about(span: Duration) -> String {
-    match span.as_secs() {
-        seconds @ 0..90 => format!("about {} s", seconds.max(1)),
-        seconds @ 90..5400 => format!("about {} min", seconds.div_ceil(60)),
-        seconds => format!("about {} h", seconds.div_ceil(3600)),
+pub(super) fn about(duration: Duration) -> String {
+    format!("about {}", span(duration))
+}
+
+/// `30 s`, `3 min`, `2 h`, rounded up.
+pub(super) fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..90 => format!("{} s", seconds.max(1)),
+        seconds @ 90..5400 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h", seconds.div_ceil(3600)),
     }
 }

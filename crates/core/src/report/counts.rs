@@ -1,11 +1,12 @@
 //! Hosts, counted by how they ended.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rollout::{HostOutcome, HostReport};
 
 /// How many hosts of a list ended in each of the ways that a reader counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HostCounts {
     pub current: usize,
     pub proven: usize,

@@ -1,9 +1,10 @@
 //! What went wrong with one item, as a value.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What went wrong with one item, as the three lines that a person sees.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
     pub kind: FailureKind,
     /// What could not be done to which resource: a lowercase fragment that follows "error: ".
@@ -15,7 +16,7 @@ pub struct Failure {
 }
 
 /// The kinds of failure, for machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// A credential source could not be read, or what it holds is no credential.

@@ -7,6 +7,7 @@ mod failure;
 mod status;
 mod verdict;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use counts::HostCounts;
@@ -24,7 +25,7 @@ pub const VERSION: u32 = 1;
 
 /// Everything that one pass did.
 #[must_use = "a report that nobody reads is a failure that nobody sees"]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
     pub version: u32,
     pub registries: Vec<RegistryPlan>,
@@ -36,7 +37,7 @@ pub struct Report {
 }
 
 /// What became of one secret or object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// It held what it should; nothing was written.
@@ -74,7 +75,7 @@ impl Outcome {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SecretReport {
     pub location: LocationName,
     pub name: String,
@@ -85,7 +86,7 @@ pub struct SecretReport {
     pub outcome: Outcome,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectReport {
     pub ecs_config: EcsConfigName,
     pub location: LocationName,
@@ -110,7 +111,7 @@ pub struct ObjectReport {
     pub notes: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FleetReport {
     pub fleet: FleetName,
     pub location: LocationName,
@@ -118,7 +119,7 @@ pub struct FleetReport {
     pub outcome: FleetOutcome,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum FleetOutcome {
     /// Every host of it was proven before.
@@ -148,7 +149,7 @@ pub enum FleetOutcome {
 }
 
 /// Whether the credentials that were published before may be revoked at the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Revocation {
     /// Everything that the configuration names is known to hold what is published now.
     pub safe: bool,
@@ -166,7 +167,7 @@ pub struct Revocation {
 }
 
 /// How much of the configuration a pass was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Coverage {
     Whole,

@@ -1,5 +1,6 @@
 //! What holds what now, before anything is done about it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Failure, Ground, HostCounts, Revocation, VERSION, Verdict};
@@ -9,7 +10,7 @@ use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
 use crate::rollout::HostReport;
 
 /// What holds what now, as `status` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Status {
     pub version: u32,
     pub registries: Vec<RegistryPlan>,
@@ -20,7 +21,7 @@ pub struct Status {
     pub verdict: Verdict,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FleetStatus {
     pub fleet: FleetName,
     pub location: LocationName,
@@ -28,7 +29,7 @@ pub struct FleetStatus {
     pub sight: FleetSight,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "sight", rename_all = "snake_case")]
 pub enum FleetSight {
     /// Every host of it, as it stands to what is published now; one that has to be restarted is `waiting`.

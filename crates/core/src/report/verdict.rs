@@ -1,9 +1,10 @@
 //! The documented exit codes, and which of several wins.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The documented exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// 0: everything holds what it should.

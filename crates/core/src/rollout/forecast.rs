@@ -1,15 +1,17 @@
 //! What a rollout would do at most, for the plan.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::host::ClusterName;
-use crate::rollout::policy::{CHUNK, Policy};
+use crate::rollout::policy::{CHUNK, Policy, RECORD_TIMEOUT};
 use crate::rollout::seen::Seen;
 
 /// Bounds on a rollout that has not begun, from its policy and hosts alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Forecast {
     /// How many hosts are to be sent to.
     pub hosts: usize,
@@ -22,6 +24,8 @@ pub struct Forecast {
     pub failures: usize,
     /// How many commands it takes if all goes well and all hosts are equally fast.
     pub commands: usize,
+    /// How long it can take at most, if every host takes all the time that it may.
+    pub longest_seconds: u64,
 }
 
 /// Reckons what a rollout in this state would do at most.
@@ -42,8 +46,28 @@ pub fn forecast(policy: &Policy, seen: &Seen) -> Forecast {
         down_at_once: down,
         down_at_once_by_cluster: by_cluster,
         failures: failures(hosts, down, max_errors),
+        longest_seconds: longest(policy, &rooms).as_secs(),
         commands: commands(rooms.into_iter().map(|(_, limit, waiting)| (limit, waiting)).collect()),
     }
+}
+
+/// Rounds one after another, each as long as the rules let a host take: until its result is given up, until it is given
+/// up as not connected, and until its record is. A host that ends unproven keeps its place, so the limit of a cluster
+/// shrinks with each, down to one: with none left, the rollout halts.
+fn longest(policy: &Policy, rooms: &[(ClusterName, usize, usize)]) -> Duration {
+    let errors = usize::try_from(policy.max_errors).unwrap_or(usize::MAX);
+    let of_cluster = |(_, limit, waiting): &(ClusterName, usize, usize)| {
+        waiting.div_ceil(limit.saturating_sub(errors).max(1))
+    };
+    let Some(rounds) = rooms.iter().map(of_cluster).max() else { return Duration::ZERO };
+    // Before any host is proven they go one by one, as long as each ends without having been touched.
+    let first = errors.saturating_add(1).min(rooms.iter().map(|(_, _, waiting)| waiting).sum());
+    let round = policy
+        .result_timeout()
+        .saturating_add(policy.settle_timeout)
+        .saturating_add(RECORD_TIMEOUT)
+        .saturating_add(policy.poll_interval);
+    round.saturating_mul(u32::try_from(rounds.saturating_add(first)).unwrap_or(u32::MAX))
 }
 
 /// Either nobody is proven, and the first hosts fail one by one; or one is, and `max_errors` others fail before the

@@ -1,5 +1,6 @@
 //! How a host, and a rollout, ended: data for the report.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::host::{ClusterName, ContainerInstanceArn, HostId, Unreachable, Unsupported};
@@ -7,7 +8,7 @@ use crate::invocation::CutOff;
 use crate::script::{Reason, ReportError};
 
 /// How one host ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum HostOutcome {
     /// It had been proven before; nothing was sent.
@@ -40,7 +41,7 @@ pub enum HostOutcome {
 }
 
 /// Why a host is unproven.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Unproven {
     /// The answer to the send was lost: whether the command runs is unknown.
@@ -62,7 +63,7 @@ pub enum Unproven {
 }
 
 /// Why a host failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum HostFailure {
     /// The script says so.
@@ -173,7 +174,7 @@ impl HostOutcome {
 }
 
 /// Whether what was learnt of a host stands in its attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Recorded {
     /// There was nothing to record.
@@ -184,7 +185,7 @@ pub enum Recorded {
 }
 
 /// One line of a rollout's report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HostReport {
     pub host: HostId,
     pub cluster: ClusterName,
@@ -195,7 +196,7 @@ pub struct HostReport {
 }
 
 /// How a rollout ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "ending", rename_all = "snake_case")]
 pub enum Ending {
     /// Every host that can be reached this way is proven and recorded.
@@ -210,7 +211,7 @@ pub enum Ending {
 }
 
 /// Why a rollout stopped itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Halt {
     /// The script ran on the first host, and it was not proven.
@@ -224,7 +225,7 @@ pub enum Halt {
 }
 
 /// Which hosts a halted rollout left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Left {
     /// Some of which nothing bad is known.
@@ -234,7 +235,7 @@ pub enum Left {
 }
 
 /// Why `SendCommand` was refused, so that surely nothing was sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", content = "code", rename_all = "snake_case")]
 pub enum Refusal {
     /// At least one of the hosts is no managed node (`InvalidInstanceId`); SSM does not say which.

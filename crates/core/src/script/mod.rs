@@ -10,6 +10,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -40,7 +41,7 @@ pub const TIMEOUT: Duration = Duration::from_mins(10);
 const DETAIL_LIMIT: usize = 500;
 
 /// The name of one version of the S3 object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct VersionId(String);
 
@@ -61,7 +62,7 @@ impl fmt::Display for VersionId {
 }
 
 /// What the script did on its host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It restarted the agent, and the live agent holds the fetched value.
@@ -83,7 +84,7 @@ pub enum Outcome {
 }
 
 /// One report. Keys that the script left out are `None`; keys that this version does not know are passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScriptReport {
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,7 +107,7 @@ pub struct ScriptReport {
 }
 
 /// Why an output holds no report that can be read. The texts never repeat the output.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, JsonSchema)]
 #[serde(tag = "problem", content = "seen", rename_all = "snake_case")]
 pub enum ReportError {
     #[error("the script printed no report")]

@@ -10,7 +10,8 @@ use regcred_core::host::{
     RecordedFailure,
 };
 use regcred_core::invocation::Progress;
-use regcred_core::rollout::MaxUnavailable;
+use regcred_core::plan::Estimate;
+use regcred_core::rollout::{Forecast, HostState, MaxUnavailable, forecast};
 use regcred_core::script::{Outcome, Reason, ScriptReport};
 
 use super::hostile::report_of;
@@ -25,6 +26,16 @@ pub(crate) struct Fleet {
     policy: Policy,
     commands: usize,
     seconds: u64,
+    /// How long a script runs, in seconds.
+    script: u64,
+    spent: Spent,
+}
+
+/// What passes have cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) calls: usize,
+    pub(crate) down_at_once: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +48,8 @@ struct SimHost {
     /// What the script remembers.
     failed: bool,
     restarts: u32,
+    /// The script was at work on it.
+    ran: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +76,8 @@ pub(crate) fn fleet() -> impl Strategy<Value = Fleet> {
                 policy: policy(MaxUnavailable::Count(max_unavailable), max_errors),
                 commands: 0,
                 seconds: 0,
+                script: 0,
+                spent: Spent::default(),
             }
         },
     )
@@ -90,6 +105,7 @@ impl SimHost {
             loaded: false,
             failed: false,
             restarts: 0,
+            ran: false,
         }
     }
 
@@ -112,6 +128,7 @@ impl SimHost {
 
     /// What the host script does.
     fn run(&mut self) -> ScriptReport {
+        self.ran = true;
         let report =
             ScriptReport { container_instance_arn: Some(arn(self.number)), ..report_of(Outcome::Loaded) };
         if self.loaded {
@@ -141,7 +158,43 @@ impl SimHost {
 impl Fleet {
     pub(crate) fn healthy(hosts: usize, clusters: usize) -> Self {
         let hosts = (0..hosts).map(|n| (id(n), SimHost::new(n, n % clusters, Health::Well))).collect();
-        Self { hosts, policy: policy(MaxUnavailable::Percent(10), 0), commands: 0, seconds: 0 }
+        Self {
+            hosts,
+            policy: policy(MaxUnavailable::Percent(10), 0),
+            commands: 0,
+            seconds: 0,
+            script: 0,
+            spent: Spent::default(),
+        }
+    }
+
+    /// The same fleet, whose scripts take this long.
+    pub(crate) fn with_scripts_of(self, seconds: u64) -> Self {
+        Self { script: seconds, ..self }
+    }
+
+    /// What a plan says of the next pass.
+    pub(crate) fn forecast(&self) -> (Forecast, Estimate) {
+        let hosts: Vec<Host> = self.hosts.values().map(SimHost::host).collect();
+        let seen = Seen::new(&self.policy, desired(), hosts, BTreeMap::new());
+        let forecast = forecast(&self.policy, &seen);
+        let estimate = Estimate::of_rollout(&self.policy, &forecast, &seen.report());
+        (forecast, estimate)
+    }
+
+    /// What all passes have cost.
+    pub(crate) fn spent(&self) -> &Spent {
+        &self.spent
+    }
+
+    pub(crate) fn clock(&self) -> u64 {
+        self.seconds
+    }
+
+    /// Hosts on which the script ran, and that did not take the value.
+    pub(crate) fn bad(&self) -> usize {
+        let bad = |host: &&SimHost| host.health != Health::Well && host.ran;
+        self.hosts.values().filter(bad).count()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -163,7 +216,7 @@ impl Fleet {
     /// One pass: the hosts are read anew. With a cut it is killed after so many calls, each of which was done.
     pub(crate) fn pass(&mut self, cut: Option<usize>) -> Ending {
         let mut calls = 0..cut.unwrap_or(usize::MAX);
-        let mut reports: BTreeMap<CommandId, Vec<Invocation>> = BTreeMap::new();
+        let mut reports: BTreeMap<CommandId, (u64, Vec<Invocation>)> = BTreeMap::new();
         let hosts: Vec<Host> = self.hosts.values().map(SimHost::host).collect();
         let mut seen = Seen::new(&self.policy, desired(), hosts, BTreeMap::new());
         loop {
@@ -187,11 +240,17 @@ impl Fleet {
                                 exit_code: Some(0),
                             }
                         });
-                        reports.insert(command.clone(), invocations.collect());
+                        let invocations = invocations.collect();
+                        reports.insert(command.clone(), (self.seconds + self.script, invocations));
                         Event::SendAccepted { hosts, command }
                     }
                     Step::Poll { command } => {
-                        let invocations = reports[&command].clone();
+                        let (end, mut invocations) = reports[&command].clone();
+                        if self.seconds < end {
+                            for invocation in &mut invocations {
+                                invocation.progress = Progress::Running;
+                            }
+                        }
                         Event::Polled { command, invocations }
                     }
                     Step::Inspect { command } => Event::Inspected { command, state: None },
@@ -210,10 +269,13 @@ impl Fleet {
                         Event::Recorded { hosts }
                     }
                 };
+                self.spent.calls += 1;
                 if calls.next().is_none() {
                     return Ending::PartlyReached;
                 }
                 seen.apply(&self.policy, event, at(self.seconds));
+                let down = seen.hosts().filter(|(_, state)| *state == HostState::InFlight).count();
+                self.spent.down_at_once = self.spent.down_at_once.max(down);
             }
         }
     }

@@ -105,6 +105,38 @@ proptest! {
         prop_assert_eq!(fleet.restarts(), restarts);
         prop_assert_eq!(fleet.sends(), sends, "a pass with nothing to do sent something");
     }
+
+    /// What a plan says of its blast radius is what can happen at most, whatever part of a fleet is bad.
+    #[test]
+    fn no_pass_exceeds_what_its_plan_foretold(fleet in honest::fleet(), script in 0_u64..120) {
+        let mut fleet = fleet.with_scripts_of(script);
+        let (forecast, _) = fleet.forecast();
+        fleet.pass(None);
+        let reached = fleet.restarts().iter().filter(|count| **count > 0).count();
+        prop_assert!(reached <= forecast.hosts);
+        prop_assert!(fleet.spent().down_at_once <= forecast.down_at_once, "{:?} {:?}", fleet.spent(), forecast);
+        prop_assert!(fleet.bad() <= forecast.failures, "{} {:?}", fleet.bad(), forecast);
+        prop_assert!(fleet.clock() <= forecast.longest_seconds, "{} {:?}", fleet.clock(), forecast);
+    }
+}
+
+#[test]
+fn what_a_healthy_fleet_costs_is_about_what_its_plan_foretold() {
+    for (hosts, clusters) in [(1, 1), (12, 2), (200, 2), (1_000, 10), (3_000, 6)] {
+        let mut fleet = Fleet::healthy(hosts, clusters).with_scripts_of(30);
+        let (forecast, estimate) = fleet.forecast();
+        assert_eq!(fleet.pass(None), Ending::Converged);
+        let spent = fleet.spent().clone();
+        // "About" is within a half: good enough to choose an evening by.
+        let is_about = |said: u64, was: u64| was * 2 <= said * 3 && said * 2 <= was * 3;
+        let (calls, seconds) = (spent.calls as u64, fleet.clock());
+        assert!(
+            is_about(estimate.calls as u64, calls),
+            "{hosts} hosts: {estimate:?}, and it was {calls} calls"
+        );
+        assert!(is_about(estimate.seconds, seconds), "{hosts} hosts: {estimate:?}, and it was {seconds} s");
+        assert_eq!(spent.down_at_once, forecast.down_at_once, "{hosts} hosts");
+    }
 }
 
 #[test]
