@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(text, "c.yaml is valid: 1 registry, 1 ecs.config, 1 fleet, 1 location");
         assert_eq!(
             json,
-            json!({ "path": null, "verdict": "valid", "registries": 1, "ecs_configs": 1, "fleets": 1, "locations": 1,
+            json!({ "version": 1, "path": null, "verdict": "valid", "registries": 1, "ecs_configs": 1, "fleets": 1, "locations": 1,
                     "problems": [] })
         );
     }

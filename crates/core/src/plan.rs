@@ -13,7 +13,9 @@ use crate::fingerprint::{Fingerprint, Revision};
 use crate::host::ClusterName;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use crate::report::{Failure, Verdict};
-use crate::rollout::{CHUNK, Forecast, HostOutcome, HostReport, MaxUnavailable, Policy, SAMPLES_PER_CALL};
+use crate::rollout::{
+    ATTRIBUTES_PER_CALL, CHUNK, Forecast, HostOutcome, HostReport, MaxUnavailable, Policy, SAMPLES_PER_CALL,
+};
 use crate::server::Server;
 
 /// The version of the serialised form.
@@ -76,7 +78,8 @@ impl Estimate {
             forecast.commands.saturating_mul(usize::try_from(polls_of_a_command).unwrap_or(usize::MAX));
         let pages = forecast.hosts.div_ceil(forecast.commands.max(1)).div_ceil(CHUNK);
         let samples = 2 * rounds * forecast.down_at_once.div_ceil(SAMPLES_PER_CALL).max(1);
-        let records = forecast.hosts.div_ceil(10);
+        // Each host's record is taken back before it is sent to, and put when it is proven.
+        let records = 2 * forecast.hosts.div_ceil(ATTRIBUTES_PER_CALL);
         Self {
             calls: forecast.commands + polls.saturating_mul(pages) + samples + records,
             seconds: round.as_secs().max(1).saturating_mul(u64::try_from(rounds).unwrap_or(u64::MAX)),
