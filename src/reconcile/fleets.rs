@@ -8,7 +8,7 @@ use regcred_core::fingerprint::Revision;
 use regcred_core::host::{ClusterName, FailedHosts, HostId};
 use regcred_core::names::{FleetName, LocationName};
 use regcred_core::plan::{Estimate, FleetAction, Hold};
-use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, ObjectReport};
+use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, Holding, ObjectReport};
 use regcred_core::rollout::{self, HostOutcome, HostReport, Policy, Seen, forecast};
 use regcred_core::saved_plan::{Moved, Preconditions};
 use regcred_core::script::VersionId;
@@ -170,9 +170,10 @@ pub(super) async fn see_all(
     match observation.await {
         Err(failure) => FleetSight::Failed { failure },
         Ok(FleetObservation { hosts, registered, unseen }) => {
+            let holdings = Holding::of(&hosts);
             let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
             let seen = Seen::new(&policy(fleet, FailedHosts::LeaveAlone), desired, hosts, registered);
-            FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), unseen }
+            FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), holdings, unseen }
         }
     }
 }

@@ -8,6 +8,7 @@
     reason = "tests read as stories: a panic is how they fail, and a thread of their own may sleep"
 )]
 
+mod at_night;
 mod calls;
 mod cli;
 mod crash;

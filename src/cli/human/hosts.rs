@@ -8,8 +8,17 @@ use regcred_core::rollout::{Explanation, HostOutcome, HostReport};
 
 use super::{Page, number, words};
 
-/// Names every host that was not brought up to date, and why; those of one cluster with one reason share a line.
-pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostReport]) {
+/// From where hosts are told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// After a rollout: one that waits was not come to.
+    AfterRollout,
+    /// With no rollout at all: one that waits has no proof on record.
+    AtAnyTime,
+}
+
+/// Names every host that is not up to date, and why; those of one cluster with one reason share a line.
+pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostReport], told: Told) {
     let mut groups: BTreeMap<(u8, String, &str), Vec<&HostReport>> = BTreeMap::new();
     for host in hosts {
         let rank = match &host.outcome {
@@ -24,7 +33,8 @@ pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostRepor
             HostOutcome::Waiting => 7,
             HostOutcome::Unsupported { .. } => 8,
         };
-        groups.entry((rank, words::outcome(&host.outcome), host.cluster.as_str())).or_default().push(host);
+        let (outcome, _) = said(&host.outcome, told);
+        groups.entry((rank, outcome, host.cluster.as_str())).or_default().push(host);
     }
     for ((_, outcome, cluster), hosts) in groups {
         page.line(outcome);
@@ -33,13 +43,24 @@ pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostRepor
             let place = if i == 0 { format!(" ({fleet}, {cluster})") } else { String::new() };
             page.line(format!("  {}{place}", line.join(" ")));
         }
-        if let Some(Explanation { why: _, now, remedy }) =
-            hosts.first().and_then(|host| host.outcome.explain())
-        {
+        if let Some((now, remedy)) = hosts.first().and_then(|host| said(&host.outcome, told).1) {
             page.line(format!("  now:   {now}"));
             page.line(format!("  to do: {remedy}"));
         }
     }
+}
+
+/// How a host ended, what it is like now, and what to do about it.
+fn said(outcome: &HostOutcome, told: Told) -> (String, Option<(&'static str, &'static str)>) {
+    if *outcome == HostOutcome::Waiting && told == Told::AtAnyTime {
+        let now = "nobody knows what its agent holds: a sync asks it, and restarts it if it has to";
+        return (
+            "not proven: no proof of this revision is on record".to_owned(),
+            Some((now, "regcred sync")),
+        );
+    }
+    let explained = outcome.explain().map(|Explanation { why: _, now, remedy }| (now, remedy));
+    (words::outcome(outcome), explained)
 }
 
 /// `2,872 proven, 1 restored, 7 unreachable, 120 unsupported`.

@@ -146,7 +146,7 @@ fn fleet(page: &mut Page, report: &FleetReport) {
             for failure in unseen.iter().chain(failures) {
                 page.line(three_lines(failure));
             }
-            hosts::not_updated(page, fleet, reports);
+            hosts::not_updated(page, fleet, reports, hosts::Told::AfterRollout);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A status, as a person reads it.
 
-use regcred_core::plan::Plan;
-use regcred_core::report::{FleetSight, FleetStatus, HostCounts, Status};
+use regcred_core::fingerprint::Revision;
+use regcred_core::host::HostId;
+use regcred_core::plan::{CredentialPlan, Plan, RegistryPlan};
+use regcred_core::report::{FleetSight, FleetStatus, Holding, HostCounts, Status};
 
 use super::report::revocation;
-use super::{Page, hosts, number, plan};
+use super::{Page, counted, hosts, number, plan, words};
 use crate::cli::output::three_lines;
 
 pub(crate) fn status(status: &Status) -> String {
@@ -24,11 +26,12 @@ pub(crate) fn status(status: &Status) -> String {
     table(&mut page, fleets);
     for fleet in fleets {
         match &fleet.sight {
-            FleetSight::Seen { hosts: seen, unseen, .. } => {
+            FleetSight::Seen { revision, hosts: seen, holdings, unseen } => {
                 for failure in unseen {
                     page.line(three_lines(failure));
                 }
-                hosts::not_updated(&mut page, &fleet.fleet, seen);
+                older(&mut page, fleet, revision, holdings);
+                hosts::not_updated(&mut page, &fleet.fleet, seen, hosts::Told::AtAnyTime);
             }
             FleetSight::NoObject => {
                 page.line(format!("fleet {}: there is no ecs.config that its hosts could hold", fleet.fleet));
@@ -36,8 +39,42 @@ pub(crate) fn status(status: &Status) -> String {
             FleetSight::Failed { failure } => page.line(three_lines(failure)),
         }
     }
+    next_to_expire(&mut page, registries);
     revocation(&mut page, may_revoke);
     page.0
+}
+
+/// Who was last proven to hold what is not published any more.
+fn older(page: &mut Page, fleet: &FleetStatus, published: &Revision, holdings: &[Holding]) {
+    for Holding { revision, hosts } in holdings {
+        let Some(revision) = revision.as_ref().filter(|revision| *revision != published) else { continue };
+        let ids: Vec<&str> = hosts.iter().map(HostId::as_str).take(SHOWN_IDS).collect();
+        let more = match hosts.len().saturating_sub(SHOWN_IDS) {
+            0 => String::new(),
+            more => format!(" and {} more", number(more)),
+        };
+        page.line(format!(
+            "{}: {} last proven to hold {}, an older one: {}{more}",
+            fleet.fleet,
+            counted(hosts.len(), "host"),
+            revision.short(),
+            ids.join(" ")
+        ));
+    }
+}
+
+/// A screen's width of ids; `--output json` has all.
+const SHOWN_IDS: usize = 4;
+
+/// Which credential has to be seen to first.
+fn next_to_expire(page: &mut Page, registries: &[RegistryPlan]) {
+    let expiry = |registry: &RegistryPlan| match registry.credential {
+        CredentialPlan::Read { expiry: Some(expiry), .. } => Some((expiry.expires, registry.name.clone())),
+        CredentialPlan::Read { expiry: None, .. } | CredentialPlan::Unreadable { .. } => None,
+    };
+    if let Some((expires, name)) = registries.iter().filter_map(expiry).min() {
+        page.line(format!("The next credential to expire is that of {name}, on {}.", words::day(expires)));
+    }
 }
 
 fn table(page: &mut Page, fleets: &[FleetStatus]) {

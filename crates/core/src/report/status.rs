@@ -1,10 +1,13 @@
 //! What holds what now, before anything is done about it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Failure, Ground, HostCounts, Revocation, VERSION, Verdict};
 use crate::fingerprint::Revision;
+use crate::host::{Host, HostId, PENDING_REVISION};
 use crate::names::{FleetName, LocationName};
 use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
 use crate::rollout::HostReport;
@@ -36,6 +39,8 @@ pub enum FleetSight {
     Seen {
         revision: Revision,
         hosts: Vec<HostReport>,
+        /// What the hosts are recorded to hold, by revision.
+        holdings: Vec<Holding>,
         /// Clusters or hosts that could not be looked at.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         unseen: Vec<Failure>,
@@ -45,6 +50,32 @@ pub enum FleetSight {
     Failed {
         failure: Failure,
     },
+}
+
+/// Hosts that were proven to hold the same revision, and not been sent to since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Holding {
+    /// `None` where no proof is on record: of a host that is new, was never reached, or was being restarted when a pass
+    /// ended.
+    pub revision: Option<Revision>,
+    pub hosts: Vec<HostId>,
+}
+
+impl Holding {
+    /// The hosts of a fleet, by what they are recorded to hold. The unproven come last.
+    pub fn of<'a>(hosts: impl IntoIterator<Item = &'a Host>) -> Vec<Self> {
+        let mut by_revision: BTreeMap<(bool, Option<&Revision>), Vec<HostId>> = BTreeMap::new();
+        for host in hosts {
+            let recorded =
+                host.attributes.recorded.as_ref().filter(|recorded| recorded.as_str() != PENDING_REVISION);
+            by_revision.entry((recorded.is_none(), recorded)).or_default().push(host.id.clone());
+        }
+        let holding = |((_, revision), hosts): ((bool, Option<&Revision>), Vec<HostId>)| Self {
+            revision: revision.cloned(),
+            hosts,
+        };
+        by_revision.into_iter().map(holding).collect()
+    }
 }
 
 impl FleetStatus {
