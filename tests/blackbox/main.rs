@@ -9,6 +9,7 @@
 )]
 
 mod at_night;
+mod bad_input;
 mod calls;
 mod cli;
 mod crash;
