@@ -111,6 +111,18 @@ impl AwsError {
         }
     }
 
+    /// There was nothing to sign a request with.
+    pub(crate) fn without_credentials(action: &'static str, place: &str, said: String) -> Self {
+        Self {
+            action,
+            resource: "*".to_owned(),
+            place: place.to_owned(),
+            kind: AwsErrorKind::NoCredentials,
+            code: "no credentials".to_owned(),
+            said,
+        }
+    }
+
     /// A body that ended before its end.
     pub(crate) fn cut_off(action: &'static str, resource: impl Into<String>, place: &str) -> Self {
         Self {

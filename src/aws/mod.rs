@@ -3,6 +3,7 @@
 //! Clients are concrete types and tests replace the network, not the type. Retries belong to the SDK, with one
 //! exception, `SendCommand` (see [`ssm`]). Nothing here decides what to do about an answer.
 
+mod caller_identity;
 mod ecs;
 mod error;
 mod s3;
@@ -23,6 +24,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use regcred_core::names::LocationName;
 
+pub(crate) use caller_identity::{CallerIdentity, SignedRequest};
 pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
 pub(crate) use s3::{BytesRead, LARGEST, ObjectRead, S3};
@@ -38,6 +40,7 @@ pub(crate) struct Clients {
     pub s3: S3,
     pub ecs: Ecs,
     pub ssm: Ssm,
+    pub identity: CallerIdentity,
 }
 
 /// Every location's clients, built once: a second credential provider for a role would be a second AssumeRole call.
@@ -99,7 +102,8 @@ impl Clients {
             secrets_manager: SecretsManager::new(config, place.clone()),
             s3: S3::new(config, place.clone(), s3_endpoint(config)),
             ecs: Ecs::new(config, place.clone()),
-            ssm: Ssm::new(config, place),
+            ssm: Ssm::new(config, place.clone()),
+            identity: CallerIdentity::new(config, place),
         }
     }
 }

@@ -32,7 +32,7 @@ use regcred_core::rollout::MaxUnavailable;
 use regcred_core::server::Server;
 
 pub(crate) use self::clusters::ClusterPattern;
-pub(crate) use self::source::{Keys, Shape, SourceReference, UsernameFrom};
+pub(crate) use self::source::{KeptSecret, Keys, Shape, SourceReference, UsernameFrom, Vault, VaultLogin};
 
 /// A valid configuration.
 #[derive(Clone, Debug)]

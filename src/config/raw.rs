@@ -15,7 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::source::{
-    CredentialHelper, DockerAuthConfig, DockerConfig, Env, Exec, File, SecretsManager, Source, SsmParameter,
+    CredentialHelper, DockerAuthConfig, DockerConfig, Env, Exec, File, KeptSecret, SecretsManager, Source,
+    SsmParameter, Vault, VaultAppRole, VaultAuth, VaultAws,
 };
 
 /// The configuration of regcred: which credentials there are, and where they have to be.

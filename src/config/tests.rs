@@ -106,7 +106,7 @@ fn a_flaw_of_structure_is_told_with_its_key() {
         (
             source,
             "{}",
-            "registries.hub.source: exactly one of `credential_helper`, `docker_auth_config`, `docker_config`, `env`, `exec`, `file`, `secrets_manager` and `ssm_parameter` is needed here",
+            "registries.hub.source: exactly one of `credential_helper`, `docker_auth_config`, `docker_config`, `env`, `exec`, `file`, `secrets_manager`, `ssm_parameter` and `vault` is needed here",
         ),
         (source, "env", "registries.hub.source: a map with one key is needed here"),
         (source, "{ enw: { username: A } }", "registries.hub.source.enw: this key is not known"),
@@ -119,7 +119,7 @@ fn a_flaw_of_structure_is_told_with_its_key() {
         (
             source,
             "{ file: { path: x }, docker_config: { path: x } }",
-            "registries.hub.source: exactly one of `credential_helper`, `docker_auth_config`, `docker_config`, `env`, `exec`, `file`, `secrets_manager` and `ssm_parameter` is needed here",
+            "registries.hub.source: exactly one of `credential_helper`, `docker_auth_config`, `docker_config`, `env`, `exec`, `file`, `secrets_manager`, `ssm_parameter` and `vault` is needed here",
         ),
         ("clusters: [prod-a, 'web-*']", "clusters: prod-a", "fleets.prod.clusters: a list is needed here"),
         ("prod-a, 'web-*'", "a, {b: c}", "fleets.prod.clusters[1]: a single value is needed here"),
@@ -388,6 +388,72 @@ fn a_broken_rule_of_a_source_is_told_with_its_key() {
 }
 
 #[test]
+fn a_broken_rule_of_a_vault_is_told_with_its_key() {
+    let source = "{ env: { username: HUB_USER, password: HUB_TOKEN } }";
+    let good = "address: 'https://v.example.com', path: a/b, auth: { token: { variable: VAULT_TOKEN } }";
+    for (from, to, expected) in [
+        ("https://v.example.com", "http://v.example.com", "address: this cannot be the address of a server"),
+        (
+            "https://v.example.com",
+            "https://u:p@v.example.com",
+            "address: this cannot be the address of a server",
+        ),
+        (
+            "https://v.example.com",
+            "https://v.example.com/?x",
+            "address: this cannot be the address of a server",
+        ),
+        ("https://v.example.com", "v.example.com", "address: this cannot be the address of a server"),
+        ("path: a/b", "path: data/a/b", "path: this cannot be the path of a secret"),
+        ("path: a/b", "path: /a/b", "path: this cannot be the path of a secret"),
+        ("path: a/b", "path: a/../b", "path: this cannot be the path of a secret"),
+        ("path: a/b", "path: a/b, mount: secret/", "mount: this cannot be a mount"),
+        ("path: a/b", "path: a/b, namespace: a b", "namespace: this cannot be a namespace"),
+        ("path: a/b", "path: a/b, ca_file: ''", "ca_file: this is not the path of a file"),
+        ("path: a/b", "path: a/b, password_key: ''", "password_key: this cannot be a key"),
+        ("VAULT_TOKEN", "hvs.x", "auth.token.variable: this is not the name of an environment variable"),
+        ("variable: VAULT_TOKEN", "path: ~/t", "auth.token.path: this is not the path of a file"),
+        (
+            "{ variable: VAULT_TOKEN }",
+            "{}",
+            "auth.token: exactly one of `path` and `variable` is needed here",
+        ),
+        (
+            "{ token: { variable: VAULT_TOKEN } }",
+            "{}",
+            "auth: exactly one of `app_role`, `aws` and `token` is needed here",
+        ),
+        (
+            "token: { variable: VAULT_TOKEN }",
+            "app_role: { role_id: '', secret_id: { path: x } }",
+            "auth.app_role.role_id: this is no name of Vault's",
+        ),
+        (
+            "token: { variable: VAULT_TOKEN }",
+            "aws: { role: a b }",
+            "auth.aws.role: this is no name of Vault's",
+        ),
+        (
+            "token: { variable: VAULT_TOKEN }",
+            "aws: { role: x, location: eu }",
+            "auth.aws: there is no location `eu`",
+        ),
+        (
+            "token: { variable: VAULT_TOKEN }",
+            "aws: { role: x, sts_endpoint: 'http://sts.amazonaws.com' }",
+            "auth.aws.sts_endpoint: this cannot be the address of a server",
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let found = told(&with(source, &format!("{{ vault: {{ {} }} }}", good.replacen(from, to, 1))));
+        assert_eq!(found, [format!("registries.hub.source.vault.{expected}")], "{to}");
+    }
+    for to in [good, &good.replace("https://v.example.com", "http://127.0.0.1:8200/behind/a/proxy")] {
+        assert_eq!(told(&with(source, &format!("{{ vault: {{ {to} }} }}"))), Vec::<String>::new(), "{to}");
+    }
+}
+
+#[test]
 fn a_source_that_is_the_secret_its_registry_is_published_as_is_refused() {
     let refused = [
         "registries.ghcr.source.secrets_manager.secret: this is the secret that the registry is published as",
@@ -605,6 +671,21 @@ fn no_message_repeats_a_value() {
     let full = include_str!("../../config/full.yaml");
     let code = |line: &'static str| line.split('#').next().unwrap_or_default().trim_end();
     let lines: Vec<&str> = full.lines().map(code).filter(|line| !line.is_empty()).collect();
+    // For each line, the registry that it is a part of.
+    let mut registry: Vec<Option<usize>> = Vec::new();
+    let mut section = "";
+    for (n, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        if indent == 0 {
+            section = line;
+        }
+        registry.push(match indent {
+            _ if !section.starts_with("registries:") => None,
+            0 => None,
+            2 => Some(n),
+            _ => registry.last().copied().flatten(),
+        });
+    }
     let mut messages = 0;
     for (n, line) in lines.iter().enumerate() {
         let indent = &line[..line.len() - line.trim_start().len()];
@@ -626,9 +707,15 @@ fn no_message_repeats_a_value() {
         }
         // Names of other parts of the file are told.
         let name = matches!(key.trim(), "location" | "ecs_config" | "registries" | "locations" | "server");
+        // The other registries would be read as often as this one is edited.
+        let around = |other: usize| registry[other].is_none() || registry[other] == registry[n];
         for edited in edits {
-            let mut text = lines.clone();
-            text[n] = &edited;
+            let text: Vec<&str> = lines
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| around(*other))
+                .map(|(other, line)| if other == n { edited.as_str() } else { line })
+                .collect();
             for problem in problems(&text.join("\n")) {
                 messages += 1;
                 let json = serde_json::to_string(&problem).unwrap();

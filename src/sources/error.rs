@@ -44,6 +44,11 @@ pub(crate) enum Place {
         name: String,
         location: String,
     },
+    /// A secret in Vault, by the path that a policy there has, and the server.
+    Vault {
+        path: String,
+        address: String,
+    },
 }
 
 impl fmt::Display for Place {
@@ -55,6 +60,7 @@ impl fmt::Display for Place {
             Self::Command(program) => write!(f, "the output of the command {}", program.display()),
             Self::Secret { id, location } => write!(f, "the secret `{id}` in {location}"),
             Self::Parameter { name, location } => write!(f, "the parameter `{name}` in {location}"),
+            Self::Vault { path, address } => write!(f, "the secret `{path}` in Vault at {address}"),
         }
     }
 }

@@ -12,6 +12,7 @@ use regcred_core::formats::docker_config::Unusable;
 use regcred_core::report::FailureKind;
 
 use super::error::Place;
+use super::vault::VaultFlaw;
 use crate::aws::{AwsError, AwsErrorKind};
 use crate::config::span;
 
@@ -73,6 +74,7 @@ pub(crate) enum Flaw {
     Binary,
     /// A parameter that is not encrypted.
     NotEncrypted,
+    Vault(VaultFlaw),
 }
 
 impl From<CredentialError> for Flaw {
@@ -113,9 +115,10 @@ impl Flaw {
                 "no program of this name is on the PATH of regcred".to_owned()
             }
             (Self::Missing, Place::Command(_)) => "there is no such program".to_owned(),
-            (Self::Missing, Place::File(_) | Place::Secret { .. } | Place::Parameter { .. }) => {
-                "there is no such file".to_owned()
-            }
+            (
+                Self::Missing,
+                Place::File(_) | Place::Secret { .. } | Place::Parameter { .. } | Place::Vault { .. },
+            ) => "there is no such file".to_owned(),
             (Self::Denied, Place::Helper(_) | Place::Command(_)) => {
                 "this process is not allowed to run it".to_owned()
             }
@@ -158,6 +161,7 @@ impl Flaw {
             }
             (Self::Aws(error), _) => error.failure("").why,
             (Self::Binary, _) => "it holds bytes in place of text".to_owned(),
+            (Self::Vault(flaw), _) => flaw.why(),
             (Self::NotEncrypted, _) => {
                 "it is no SecureString, so its value is stored and shown in the clear".to_owned()
             }
@@ -192,7 +196,7 @@ impl Flaw {
             (Self::NotUtf8 | Self::ByteOrderMark, _) => {
                 "save it as UTF-8 without a byte-order mark".to_owned()
             }
-            (Self::Lacks { .. }, Place::Secret { .. } | Place::Parameter { .. }) => {
+            (Self::Lacks { .. }, Place::Secret { .. } | Place::Parameter { .. } | Place::Vault { .. }) => {
                 "put it there, or name the keys with `username_key` and `password_key`".to_owned()
             }
             (Self::NotJson { .. } | Self::NotAPair { .. }, Place::Secret { .. } | Place::Parameter { .. }) => {
@@ -223,6 +227,9 @@ impl Flaw {
             (Self::TimedOut(_), Place::Secret { .. } | Place::Parameter { .. }) => {
                 "check the network, the Region and AWS_ENDPOINT_URL, or raise `source_timeout`".to_owned()
             }
+            (Self::TimedOut(_), Place::Vault { .. }) => {
+                "see that the server answers from here, or raise `source_timeout`".to_owned()
+            }
             (Self::Expired { .. }, _) => {
                 "put its successor there; what is published stays until then".to_owned()
             }
@@ -246,6 +253,7 @@ impl Flaw {
             }
             (Self::Aws(error), _) => to_do_at_aws(error, place),
             (Self::Binary, _) => "store the value as text (SecretString)".to_owned(),
+            (Self::Vault(flaw), _) => flaw.to_do(place),
             (Self::NotEncrypted, _) => {
                 "put it under a new name with --type SecureString, correct `source`, and delete this one: SSM does not \
                  change the type of a parameter"

@@ -19,6 +19,7 @@ mod process;
 mod secrets_manager;
 mod shape;
 mod ssm_parameter;
+mod vault;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ use tokio::time::timeout;
 pub(crate) use self::error::{Place, SourceError};
 pub(crate) use self::flaw::Flaw;
 use crate::aws::Locations;
-use crate::config::{Registry, SourceReference};
+use crate::config::{Registry, SourceReference, VaultLogin};
 
 /// Something that holds a registry's credential.
 #[async_trait]
@@ -148,6 +149,13 @@ fn open(reference: &SourceReference, server: &Server, locations: &Locations) -> 
         SourceReference::SsmParameter { location, name, shape } => {
             let client = locations.at(&location).ssm.clone();
             Box::new(ssm_parameter::SsmParameter { client, name, shape })
+        }
+        SourceReference::Vault(settings) => {
+            let identity = match &settings.login {
+                VaultLogin::AwsIam { location, .. } => Some(locations.at(location).identity.clone()),
+                VaultLogin::Token(_) | VaultLogin::AppRole { .. } => None,
+            };
+            Box::new(vault::VaultSecret { settings: *settings, identity })
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) use crate::config::Keys;
 use crate::config::UsernameFrom;
 
 /// When the credential ends, in RFC 3339. No registry or secret store has a name of its own for it.
-const EXPIRES_AT: &str = "expires_at";
+pub(super) const EXPIRES_AT: &str = "expires_at";
 
 /// Reads a credential by its keys. What else the object holds is ignored.
 pub(super) fn parse(text: &Secret, keys: &Keys) -> Result<Credential, Flaw> {

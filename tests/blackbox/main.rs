@@ -23,6 +23,7 @@ mod rollouts;
 mod schemas;
 mod sdk;
 mod silence;
+mod sources;
 mod stores;
 mod story;
 mod third;

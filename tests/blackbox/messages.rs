@@ -18,7 +18,7 @@ fn pair() -> Vec<HostSpec> {
 ///
 /// # Panics
 /// If one of them has more or fewer lines, or an empty one.
-fn errors(text: &str) -> Vec<[String; 3]> {
+pub(crate) fn errors(text: &str) -> Vec<[String; 3]> {
     let lines: Vec<&str> = text.lines().collect();
     let starts = lines.iter().enumerate().filter(|(_, line)| line.starts_with("error: "));
     let errors = starts.map(|(n, what)| {

@@ -25,6 +25,8 @@ pub(crate) enum Source {
     SecretsManager(SecretsManager),
     /// A SecureString in SSM's Parameter Store.
     SsmParameter(SsmParameter),
+    /// A secret in the KV store of a Vault or an OpenBao.
+    Vault(Vault),
 }
 
 /// Two environment variables of regcred's own process. Here stand their names, never the values.
@@ -133,6 +135,100 @@ pub(crate) struct SsmParameter {
     pub(crate) username_key: Option<String>,
     /// The key of the password in the parameter's JSON, if not `password`.
     pub(crate) password_key: Option<String>,
+}
+
+/// A secret in the KV version 2 store of a Vault or an OpenBao: an object with both parts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Vault {
+    /// The server, such as `https://vault.example.com:8200`; `http://` on a loopback address alone.
+    pub(crate) address: String,
+    /// A file of PEM certificates to believe besides the system's. A relative path starts at the folder of this file.
+    pub(crate) ca_file: Option<String>,
+    /// The namespace, where the server has namespaces.
+    pub(crate) namespace: Option<String>,
+    /// Where the KV store is mounted.
+    #[serde(default = "default_kv_mount")]
+    pub(crate) mount: String,
+    /// The path of the secret in the store, without `data/`.
+    pub(crate) path: String,
+    /// The username itself, in place of a key.
+    pub(crate) username: Option<String>,
+    /// The key of the username, if not `username`.
+    pub(crate) username_key: Option<String>,
+    /// The key of the password, if not `password`.
+    pub(crate) password_key: Option<String>,
+    /// How to log in: exactly one of the keys below.
+    pub(crate) auth: VaultAuth,
+}
+
+/// How to log in to a Vault. Each pass logs in anew.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VaultAuth {
+    /// A token that something else keeps good, such as an agent.
+    Token(KeptSecret),
+    /// AppRole.
+    AppRole(VaultAppRole),
+    /// The identity that regcred has in AWS, by a signed request.
+    Aws(VaultAws),
+}
+
+/// The auth method AppRole.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct VaultAppRole {
+    /// Where the auth method is mounted.
+    #[serde(default = "default_app_role_mount")]
+    pub(crate) mount: String,
+    /// The role's id. It is no secret by itself.
+    pub(crate) role_id: String,
+    /// Where the secret id is.
+    pub(crate) secret_id: KeptSecret,
+}
+
+/// The auth method `aws`, of the type `iam`. OpenBao has it as a plugin.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct VaultAws {
+    /// Where the auth method is mounted.
+    #[serde(default = "default_aws_mount")]
+    pub(crate) mount: String,
+    /// The role in Vault.
+    pub(crate) role: String,
+    /// What the server asks for as `X-Vault-AWS-IAM-Server-ID`.
+    pub(crate) server_id: Option<String>,
+    /// The location whose identity is shown. May be left out when there is only one location.
+    pub(crate) location: Option<String>,
+    /// Where the server asks AWS who signed, if not at STS's endpoint of the location's Region.
+    pub(crate) sts_endpoint: Option<String>,
+}
+
+/// Where a token or a secret id is: exactly one of the keys below.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeptSecret {
+    Variable(
+        /// In this environment variable of regcred's own process.
+        #[schemars(extend("pattern" = VARIABLE_PATTERN))]
+        String,
+    ),
+    Path(
+        /// In this file, alone. A relative path starts at the folder of the configuration.
+        String,
+    ),
+}
+
+fn default_kv_mount() -> String {
+    "secret".to_owned()
+}
+
+fn default_app_role_mount() -> String {
+    "approle".to_owned()
+}
+
+fn default_aws_mount() -> String {
+    "aws".to_owned()
 }
 
 fn default_variable() -> String {

@@ -117,6 +117,10 @@ impl<'a> Rules<'a, '_> {
         let read = raw.registries.values().filter_map(|registry| match &registry.source {
             raw::Source::SecretsManager(source) => source.location.as_ref(),
             raw::Source::SsmParameter(source) => source.location.as_ref(),
+            raw::Source::Vault(source) => match &source.auth {
+                raw::VaultAuth::Aws(aws) => aws.location.as_ref(),
+                raw::VaultAuth::Token(_) | raw::VaultAuth::AppRole(_) => None,
+            },
             raw::Source::Env(_)
             | raw::Source::File(_)
             | raw::Source::DockerConfig(_)

@@ -9,6 +9,7 @@ mod fleets;
 mod locations;
 mod registries;
 mod sources;
+mod vault;
 
 use std::path::Path;
 use std::time::Duration;

@@ -11,10 +11,10 @@ use crate::config::problem::{End, KeyPath};
 use crate::config::{Config, Keys, Registry, Shape, SourceReference, UsernameFrom, raw};
 
 /// Three keys by which a store's text is read.
-struct Reading<'a> {
-    username: Option<&'a String>,
-    username_key: Option<&'a String>,
-    password_key: Option<&'a String>,
+pub(super) struct Reading<'a> {
+    pub(super) username: Option<&'a String>,
+    pub(super) username_key: Option<&'a String>,
+    pub(super) password_key: Option<&'a String>,
 }
 
 impl Rules<'_, '_> {
@@ -42,12 +42,16 @@ impl Rules<'_, '_> {
             raw::Source::Exec(exec) => self.exec(exec, &path.key("exec")),
             raw::Source::SecretsManager(secret) => self.secrets_manager(secret, &path.key("secrets_manager")),
             raw::Source::SsmParameter(parameter) => self.ssm_parameter(parameter, &path.key("ssm_parameter")),
+            raw::Source::Vault(vault) => {
+                let vault = self.vault(vault, &path.key("vault"))?;
+                Some(SourceReference::Vault(Box::new(vault)))
+            }
         }
     }
 
     /// The name of a variable. Capitals only, as such names are written everywhere: what a person puts here by mistake
     /// is the value, and few passwords look like that.
-    fn variable(&mut self, name: &str, path: &KeyPath) -> Option<()> {
+    pub(super) fn variable(&mut self, name: &str, path: &KeyPath) -> Option<()> {
         let rest = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         let judged = match name.chars().next() {
             Some(first) if rest(first) && !first.is_ascii_digit() && name.chars().all(rest) => Ok(()),
@@ -88,7 +92,7 @@ impl Rules<'_, '_> {
     }
 
     /// A path, starting at the folder of the configuration file if it is relative.
-    fn path(&mut self, text: &str, path: &KeyPath) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, text: &str, path: &KeyPath) -> Option<PathBuf> {
         let judged = if text.is_empty() || text.contains(char::is_control) {
             Err(flaw("a path is not empty and has one line", "write it plainly, on the line of its key"))
         } else if text == "~" || text.starts_with("~/") {
@@ -272,7 +276,7 @@ impl Rules<'_, '_> {
         }
     }
 
-    fn keys(&mut self, reading: &Reading<'_>, path: &KeyPath) -> Option<Keys> {
+    pub(super) fn keys(&mut self, reading: &Reading<'_>, path: &KeyPath) -> Option<Keys> {
         let Reading { username, username_key, password_key } = *reading;
         let mut kept = Some(());
         for (name, key) in [("username_key", username_key), ("password_key", password_key)] {

@@ -1,6 +1,8 @@
 //! The contract of every source, one table; whoever adds a source adds a line to [`Kind`].
 
+mod bao;
 mod programs;
+mod vault;
 mod worlds;
 
 use std::ffi::OsString;
@@ -17,7 +19,8 @@ use regcred_sandbox::{Effect, Fault, Match};
 use serde_json::json;
 use tempfile::TempDir;
 
-use self::worlds::{ALL, FILES, Kind, World};
+use self::worlds::{FILES, Kind, World, all};
+use super::vault::VaultFlaw;
 use super::*;
 use crate::aws::AwsErrorKind;
 
@@ -44,7 +47,7 @@ fn flaw(reading: Result<Reading, SourceError>) -> Flaw {
 
 #[tokio::test]
 async fn a_good_credential_is_read_as_it_is() {
-    for kind in ALL {
+    for kind in all() {
         for password in [SECRET, "p: \"q\" \\ é {}", " spaces stay "] {
             let reading = kind.read(kind.bytes(password)).await.unwrap();
             assert_eq!(reading.credential.username(), "robot", "{kind:?}");
@@ -58,10 +61,11 @@ async fn a_good_credential_is_read_as_it_is() {
 
 #[tokio::test]
 async fn a_place_with_nothing_in_it_is_missing() {
-    for kind in ALL {
+    for kind in all() {
         match flaw(kind.read(None).await) {
             Flaw::Missing => assert!(!kind.is_of_aws(), "{kind:?}"),
             Flaw::Aws(error) => assert_eq!(error.kind, AwsErrorKind::NotFound, "{kind:?}"),
+            Flaw::Vault(error) => assert_eq!(error, VaultFlaw::Absent, "{kind:?}"),
             other => panic!("{kind:?}: {other:?}"),
         }
     }
@@ -70,7 +74,7 @@ async fn a_place_with_nothing_in_it_is_missing() {
 #[tokio::test]
 async fn a_value_that_a_consumer_would_misread_is_refused_with_the_reason() {
     let (s, password) = (SECRET, Part::Password);
-    for kind in ALL {
+    for kind in all() {
         for (value, expected) in [
             (String::new(), CredentialError::Empty(password)),
             (format!("{s}\0{s}"), CredentialError::Nul(password)),
@@ -99,7 +103,7 @@ async fn a_value_that_a_consumer_would_misread_is_refused_with_the_reason() {
 
 #[tokio::test]
 async fn the_reason_is_told_whatever_the_format() {
-    for kind in ALL {
+    for kind in all() {
         let error = kind.read(kind.bytes(&format!("{SECRET}\n{SECRET}"))).await.unwrap_err();
         assert!(error.to_string().contains("the password contains a line break"), "{error}");
     }
@@ -109,7 +113,7 @@ async fn the_reason_is_told_whatever_the_format() {
 async fn a_lone_line_break_at_the_end_is_trimmed_where_the_password_stands_alone_and_said() {
     for end in ["\n", "\r\n"] {
         let value = format!("{SECRET}{end}");
-        for kind in ALL {
+        for kind in all() {
             let reading = kind.read(kind.bytes(&value)).await;
             if kind.is_trimmed() {
                 let reading = reading.unwrap();
@@ -131,7 +135,7 @@ async fn a_lone_line_break_at_the_end_is_trimmed_where_the_password_stands_alone
 
 #[tokio::test]
 async fn bytes_that_are_no_text_are_refused() {
-    for kind in ALL.into_iter().filter(|kind| kind.takes_bytes()) {
+    for kind in all().into_iter().filter(|kind| kind.takes_bytes()) {
         let bytes = [kind.bytes(SECRET).as_slice(), b"\xFF"].concat();
         assert_eq!(flaw(kind.read(bytes).await), Flaw::NotUtf8, "{kind:?}");
     }
@@ -276,7 +280,7 @@ async fn a_source_reads_again_what_was_replaced() {
 
 #[tokio::test]
 async fn a_store_that_gives_no_answer_ends_at_its_time_limit() {
-    for kind in ALL.into_iter().filter(|kind| kind.is_of_aws()) {
+    for kind in all().into_iter().filter(|kind| kind.is_of_aws()) {
         let world = World::new(kind, Some(kind.bytes(SECRET))).await;
         let client = Client::new(&world.sandbox().endpoint());
         client.set_faults(&[Fault { calls: Match::default(), effect: Effect::HoldBefore }]).unwrap();
@@ -290,7 +294,7 @@ async fn a_store_that_gives_no_answer_ends_at_its_time_limit() {
 
 #[tokio::test]
 async fn a_store_that_refuses_is_told_with_the_action_and_the_resource() {
-    for kind in ALL.into_iter().filter(|kind| kind.is_of_aws()) {
+    for kind in all().into_iter().filter(|kind| kind.is_of_aws()) {
         let world = World::new(kind, Some(kind.bytes(SECRET))).await;
         let client = Client::new(&world.sandbox().endpoint());
         client.set_faults(&[Fault { calls: Match::default(), effect: Effect::Deny }]).unwrap();

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::super::process::Environment;
 use super::super::*;
-use super::SECRET;
+use super::{SECRET, bao, vault};
 use crate::config::{Keys, Shape, UsernameFrom};
 
 const ACCOUNT: &str = "111111111111";
@@ -38,9 +38,10 @@ pub(super) enum Kind {
     /// JSON under other keys.
     Parameter,
     ParameterPassword,
+    Vault,
 }
 
-pub(super) const ALL: [Kind; 12] = [
+const ALL: [Kind; 13] = [
     Kind::Env,
     Kind::JsonFile,
     Kind::PasswordFile,
@@ -53,7 +54,13 @@ pub(super) const ALL: [Kind; 12] = [
     Kind::SecretPassword,
     Kind::Parameter,
     Kind::ParameterPassword,
+    Kind::Vault,
 ];
+
+/// All kinds whose worlds can be had here.
+pub(super) fn all() -> Vec<Kind> {
+    ALL.into_iter().filter(|kind| *kind != Kind::Vault || bao::shared().is_some()).collect()
+}
 
 /// Those whose bytes are a file's.
 pub(super) const FILES: [Kind; 3] = [Kind::JsonFile, Kind::PasswordFile, Kind::DockerConfig];
@@ -64,6 +71,7 @@ pub(super) struct World {
     pub(super) folder: TempDir,
     /// Of AWS, where the kind reads there.
     sandbox: Option<(Sandbox, Locations)>,
+    vault_path: String,
 }
 
 /// The programs of the tests.
@@ -78,7 +86,7 @@ impl Kind {
             Self::Env | Self::PasswordFile | Self::SecretPassword | Self::ParameterPassword => {
                 password.into()
             }
-            Self::JsonFile | Self::Exec | Self::Secret => {
+            Self::JsonFile | Self::Exec | Self::Secret | Self::Vault => {
                 json!({ "username": "robot", "password": password, "more": [1] }).to_string().into()
             }
             Self::Parameter => json!({ "user": "robot", "pass word": password }).to_string().into(),
@@ -108,13 +116,14 @@ impl Kind {
             | Self::CredentialHelper
             | Self::Exec
             | Self::Secret
-            | Self::Parameter => false,
+            | Self::Parameter
+            | Self::Vault => false,
         }
     }
 
-    /// Whether the place takes any bytes: AWS takes text alone.
+    /// Whether the place takes any bytes: AWS and Vault take text alone.
     pub(super) fn takes_bytes(self) -> bool {
-        !self.is_of_aws()
+        !self.is_of_aws() && self != Self::Vault
     }
 
     /// AWS takes no empty text.
@@ -136,8 +145,11 @@ impl World {
     /// A place that holds `bytes`, or nothing.
     pub(super) async fn new(kind: Kind, bytes: Option<Vec<u8>>) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut world = Self { kind, folder, sandbox: None };
-        if kind.is_of_aws() {
+        let mut world = Self { kind, folder, sandbox: None, vault_path: String::new() };
+        if kind == Kind::Vault {
+            let data = bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap());
+            world.vault_path = data.map_or_else(bao::unused_path, |data| bao::shared().unwrap().write(&data));
+        } else if kind.is_of_aws() {
             let text = bytes.map(|bytes| String::from_utf8(bytes).unwrap());
             world.sandbox = Some(start(kind, text).await);
         } else if let Some(bytes) = bytes {
@@ -206,6 +218,11 @@ impl World {
                 })
             }
             Kind::JsonFile | Kind::PasswordFile | Kind::DockerConfig => self.kind.at(&self.path()),
+            Kind::Vault => {
+                let bao = bao::shared().unwrap();
+                let settings = vault::settings(&bao.address(), &self.vault_path, &self.folder, &bao.reader());
+                open(&SourceReference::Vault(Box::new(settings)), &server, &Locations::none())
+            }
             Kind::Secret | Kind::SecretPassword | Kind::Parameter | Kind::ParameterPassword => {
                 let (_, locations) = self.sandbox.as_ref().unwrap();
                 open(&self.kind.reference_in_aws(), &server, locations)
