@@ -10,6 +10,9 @@
 
 mod at_night;
 mod bad_input;
+#[expect(dead_code, reason = "the tests of the sources need more of it")]
+#[path = "../../src/sources/tests/bao.rs"]
+mod bao;
 mod calls;
 mod cli;
 mod crash;

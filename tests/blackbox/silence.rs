@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use regcred_sandbox::hosts::{Behaviour, HostSpec, Life};
 use regcred_sandbox::{Effect, Options, Service};
 
+use crate::bao;
 use crate::tools::Program;
 use crate::world::{FAILING, GOOD, LIAR, World, bare, count, fault, host, sha256, with_hosts};
 
@@ -47,6 +48,7 @@ fn planted(turn: &str) -> Vec<Planted> {
         plant("exec", "exec.example.com", "exec-user", "'\"; exit #"),
         plant("store", "store.example.com", "store-user", "é\"\\/<>"),
         plant("parameter", "parameter.example.com", "parameter-user", " {{ssm:x}} "),
+        plant("vault", "vault.example.com", "vault-user", "\\u0041\"é;"),
     ]
 }
 
@@ -109,6 +111,12 @@ struct Heard(Vec<(String, String)>);
 impl Heard {
     fn hear(&mut self, place: impl Into<String>, text: impl Into<String>) {
         self.0.push((place.into(), text.into()));
+    }
+
+    fn assert_lacks(&self, token: &str) {
+        let leaks: Vec<_> =
+            self.0.iter().filter(|(_, text)| text.contains(token)).map(|(place, _)| place).collect();
+        assert!(leaks.is_empty(), "a token shows in {leaks:#?}");
     }
 
     fn assert_silent(&self, secrets: &[Planted]) {
@@ -195,11 +203,20 @@ registries:
     server: parameter.example.com
     source: { ssm_parameter: { name: /source/parameter, username: parameter-user } }
     secret: { name: planted/parameter }
+  vault:
+    server: vault.example.com
+    source:
+      vault:
+        address: VAULT_ADDRESS
+        path: VAULT_PATH
+        password_key: token
+        auth: { token: { variable: PLANTED_VAULT_TOKEN } }
+    secret: { name: planted/vault }
 ecs_configs:
   prod:
     bucket: acme-ecs
     key: prod/ecs.config
-    registries: [env, json-file, password-file, config-json, dockercfg, docker-auth, helper, exec, store, parameter]
+    registries: [env, json-file, password-file, config-json, dockercfg, docker-auth, helper, exec, store, parameter, vault]
   typed: { bucket: acme-ecs, key: typed/ecs.config, format: docker, registries: [env, json-file] }
 fleets:
   prod:
@@ -212,6 +229,15 @@ fleets:
     settle_timeout: 2m
     command_timeout: 4m
 ";
+
+/// A world whose configuration names a real OpenBao; `None` after it was said that there is none.
+fn start(test: &str, options: Options, config: &str) -> Option<World> {
+    let (bao, path) = (bao::shared()?, bao::unused_path());
+    let config = config.replace("VAULT_ADDRESS", &bao.address()).replace("VAULT_PATH", &path);
+    let mut world = World::start(test, options, &config);
+    world.set("PLANTED_VAULT_PATH", &path);
+    Some(world)
+}
 
 /// Gives each source its credential.
 async fn plant(world: &mut World, secrets: &[Planted]) {
@@ -255,6 +281,13 @@ async fn plant(world: &mut World, secrets: &[Planted]) {
             "store" => {
                 let pair = serde_json::json!({ "username": username, "token": password });
                 world.sdk().put_secret("source/store", &pair.to_string()).await;
+            }
+            "vault" => {
+                let data = serde_json::json!({ "username": username, "token": password });
+                let variables: BTreeMap<_, _> = world.variables().into_iter().collect();
+                let bao = bao::shared().expect("the world was started with it");
+                bao.write_to(&variables["PLANTED_VAULT_PATH"], &data);
+                world.set("PLANTED_VAULT_TOKEN", &bao.reader());
             }
             "parameter" => world.sdk().put_parameter("/source/parameter", password).await,
             other => panic!("no source is named {other}"),
@@ -323,7 +356,7 @@ async fn a_secret_that_a_source_was_given_shows_nowhere_but_where_it_belongs() {
         ..host(id, "web", Life::Shell)
     });
     let options = Options { hosts: hosts.into(), ..bare() };
-    let mut world = World::start("a_secret_that_a_source_was_given", options, CONFIG);
+    let Some(mut world) = start("a_secret_that_a_source_was_given", options, CONFIG) else { return };
     plant(&mut world, &first).await;
     let mut heard = Heard::default();
 
@@ -362,6 +395,8 @@ async fn a_secret_that_a_source_was_given_shows_nowhere_but_where_it_belongs() {
         assert_eq!(pulled, Some(sha256(&secret.password)), "{}", secret.registry);
     }
     heard.assert_silent(&first);
+    let variables: BTreeMap<_, _> = world.variables().into_iter().collect();
+    heard.assert_lacks(&variables["PLANTED_VAULT_TOKEN"]);
 }
 
 /// A way to fail.
@@ -434,6 +469,7 @@ const BROKEN_SOURCES: [Way; 8] = [
     Way {
         name: "stores that refuse",
         fail: |world, _| {
+            world.set("PLANTED_VAULT_TOKEN", "another");
             let faults = [
                 fault(Service::SecretsManager, "GetSecretValue", Effect::Deny),
                 fault(Service::Ssm, "GetParameter", Effect::Deny),
@@ -509,7 +545,8 @@ const PASSWORD_IN_THE_CONFIG: Way = Way {
 
 /// Runs every command while things fail in one way, and searches what was said.
 async fn listen_to(Way { name, fail, codes, meets }: Way) {
-    let mut world = World::start("a_secret_shows_in_no_failure", with_hosts(Vec::new()), &without_fleets());
+    let options = with_hosts(Vec::new());
+    let Some(mut world) = start("a_secret_shows_in_no_failure", options, &without_fleets()) else { return };
     // One registry is published before, so that there is something to create and something to replace.
     let mut secrets = planted("before");
     plant(&mut world, &secrets).await;

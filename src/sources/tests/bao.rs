@@ -90,8 +90,13 @@ impl Bao {
     /// Writes a secret to a path of its own, and tells it.
     pub(super) fn write(&self, data: &Value) -> String {
         let path = unused_path();
-        self.root("POST", &format!("secret/data/{path}"), &json!({ "data": data }));
+        self.write_to(&path, data);
         path
+    }
+
+    /// Writes another version of a secret.
+    pub(super) fn write_to(&self, path: &str, data: &Value) {
+        self.root("POST", &format!("secret/data/{path}"), &json!({ "data": data }));
     }
 
     /// A token that may read all of the store.
