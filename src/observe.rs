@@ -64,6 +64,13 @@ pub(crate) async fn look(context: &Context<'_>) -> Result<Sighting, Failure> {
     Ok(Sighting { at, state: state?, sources, secrets, objects })
 }
 
+/// Looks at the sources and the objects in scope alone, for what shows no fingerprint and writes nothing.
+pub(crate) async fn look_without_state(
+    context: &Context<'_>,
+) -> (BTreeMap<RegistryName, SourceReading>, Vec<SeenObject>) {
+    tokio::join!(read_sources(context, Utc::now()), look_at_objects(context))
+}
+
 async fn read_sources(context: &Context<'_>, now: DateTime<Utc>) -> BTreeMap<RegistryName, SourceReading> {
     let Context { config, locations, scope } = context;
     let in_scope = config.registries.iter().filter(|(name, _)| scope.has_registry(name));

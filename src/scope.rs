@@ -17,6 +17,19 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// One object, and the registries in it.
+    pub(crate) fn of_ecs_config(config: &Config, name: &str) -> Result<Self, Failure> {
+        let Some((name, object)) = config.ecs_configs.get_key_value(name) else {
+            return Err(unknown("ecs_config", name, config.ecs_configs.keys().map(EcsConfigName::as_str)));
+        };
+        Ok(Self {
+            coverage: Coverage::Part,
+            registries: object.registries.iter().cloned().collect(),
+            ecs_configs: BTreeSet::from([name.clone()]),
+            fleets: BTreeSet::new(),
+        })
+    }
+
     /// Without names, everything. `registries` leaves these registries, the objects that hold them and the fleets that
     /// read those; `fleets` leaves these fleets, their objects and the registries in them; both leave what is in both.
     pub(crate) fn new(config: &Config, registries: &[String], fleets: &[String]) -> Result<Self, Failure> {

@@ -221,6 +221,7 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> AwsErrorKind {
         | "NoSuchKey"
         | "NoSuchBucket"
         | "NotFound"
+        | "NotFoundException"
         | "ClusterNotFoundException"
         | "TargetNotFoundException"
         | "ParameterNotFound"

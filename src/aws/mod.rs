@@ -6,6 +6,7 @@
 mod caller_identity;
 mod ecs;
 mod error;
+mod kms;
 mod s3;
 mod secrets_manager;
 mod ssm;
@@ -27,6 +28,7 @@ use regcred_core::names::LocationName;
 pub(crate) use caller_identity::{CallerIdentity, SignedRequest};
 pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
+pub(crate) use kms::Kms;
 pub(crate) use s3::{BytesRead, LARGEST, ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
 pub(crate) use ssm::{Encryption, SendOutcome, SentCommand, Ssm};
@@ -41,6 +43,7 @@ pub(crate) struct Clients {
     pub ecs: Ecs,
     pub ssm: Ssm,
     pub identity: CallerIdentity,
+    pub kms: Kms,
 }
 
 /// Every location's clients, built once: a second credential provider for a role would be a second AssumeRole call.
@@ -102,6 +105,7 @@ impl Clients {
             secrets_manager: SecretsManager::new(config, place.clone()),
             s3: S3::new(config, place.clone(), s3_endpoint(config)),
             ecs: Ecs::new(config, place.clone()),
+            kms: Kms::new(config, place.clone()),
             ssm: Ssm::new(config, place.clone()),
             identity: CallerIdentity::new(config, place),
         }

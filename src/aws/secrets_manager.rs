@@ -45,6 +45,8 @@ pub(crate) struct SecretDescription {
     pub scheduled_for_deletion: bool,
     pub rotation_enabled: bool,
     pub owning_service: Option<String>,
+    /// As it was given: an alias, an id, or an ARN; `None` for the key that AWS manages.
+    pub kms_key: Option<String>,
 }
 
 impl SecretsManager {
@@ -164,6 +166,7 @@ impl SecretsManager {
             scheduled_for_deletion: answer.deleted_date.is_some(),
             rotation_enabled: answer.rotation_enabled.unwrap_or(false),
             owning_service: answer.owning_service.filter(|service| !service.is_empty()),
+            kms_key: answer.kms_key_id.filter(|key| !key.ends_with("alias/aws/secretsmanager")),
         }))
     }
 

@@ -46,6 +46,10 @@ pub(crate) enum Command {
     Explain(super::explain::ExplainArguments),
     /// Find what agents would drop or misread in an ecs.config, or what would keep them from starting; exit 3 if there is any
     Lint(super::lint::LintArguments),
+    /// Print an ecs.config as it would be stored, without its passwords
+    Render(super::render::RenderArguments),
+    /// Print what a task definition and its role need so that tasks use a registry's secret
+    Snippet(super::snippet::SnippetArguments),
     /// Hold the configuration against every rule
     Check,
     /// Print the JSON Schema of the configuration, or of a result

@@ -13,10 +13,12 @@ mod papers;
 mod pass;
 mod plan;
 mod progress;
+mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod saved_plan;
 mod schema;
+mod snippet;
 mod status;
 mod sync;
 
@@ -62,6 +64,8 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Sync(arguments) => sync::run(config, arguments, output).await,
         Command::Status(arguments) => status::run(config, arguments, output).await,
         Command::Explain(arguments) => explain::run(config, arguments, output).await,
+        Command::Render(arguments) => render::run(config, arguments, output).await,
+        Command::Snippet(arguments) => snippet::run(config, arguments, output).await,
         Command::Lint(arguments) => lint::run(config, arguments, output).await,
         Command::Check => {
             let checked = check::run(config);

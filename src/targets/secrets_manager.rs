@@ -155,6 +155,7 @@ impl SecretsManagerSecrets<'_> {
             scheduled_for_deletion,
             rotation_enabled,
             owning_service,
+            kms_key: _,
         } = described;
         let refused = |why: String, remedy: String| {
             Some(Failure::new(FailureKind::Refused, self.what("store", item), why, remedy))

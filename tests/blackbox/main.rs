@@ -15,6 +15,7 @@ mod bad_input;
 mod bao;
 mod calls;
 mod cli;
+mod copies;
 mod crash;
 mod explain;
 mod http;

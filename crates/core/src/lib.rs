@@ -24,3 +24,4 @@ pub mod schedule;
 pub mod script;
 pub mod secret;
 pub mod server;
+pub mod snippet;

@@ -18,6 +18,7 @@ OPERATIONS = {
         ListSecrets PutSecretValue RestoreSecret RotateSecret TagResource UntagResource UpdateSecretVersionStage""",
     "ssm": """CancelCommand CreateDocument DescribeDocument DescribeInstanceInformation GetCommandInvocation GetDocument GetParameter
         ListCommandInvocations ListCommands PutParameter SendCommand UpdateDocument UpdateDocumentDefaultVersion""",
+    "kms": "DescribeKey",
     "ecs": """DeleteAttributes DescribeClusters DescribeContainerInstances ListAttributes ListClusters
         ListContainerInstances PutAttributes""",
 }

@@ -27,7 +27,7 @@ impl AwsError {
     /// A request that AWS may accept and that this double does not model: loud, and never retried by an SDK.
     pub(crate) fn not_modelled(service: Service, what: impl std::fmt::Display) -> Self {
         let code = match service {
-            Service::SecretsManager | Service::Ssm | Service::Ecs => "SerializationException",
+            Service::SecretsManager | Service::Ssm | Service::Ecs | Service::Kms => "SerializationException",
             Service::S3 => "NotImplemented",
             Service::Sts => "InvalidAction",
         };
@@ -118,7 +118,7 @@ impl Refusal {
             }
         };
         let (code, status) = match service {
-            Service::SecretsManager | Service::Ssm | Service::Ecs => (json, S::BAD_REQUEST),
+            Service::SecretsManager | Service::Ssm | Service::Ecs | Service::Kms => (json, S::BAD_REQUEST),
             Service::S3 => s3,
             Service::Sts => sts,
         };

@@ -17,11 +17,13 @@ pub(crate) fn model_of(service: Service) -> Option<&'static Model> {
     static SECRETS_MANAGER: LazyLock<Model> =
         LazyLock::new(|| Model::parse(include_str!("../models/secretsmanager.json")));
     static SSM: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../models/ssm.json")));
+    static KMS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../models/kms.json")));
     static ECS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("../models/ecs.json")));
     match service {
         Service::SecretsManager => Some(&SECRETS_MANAGER),
         Service::Ssm => Some(&SSM),
         Service::Ecs => Some(&ECS),
+        Service::Kms => Some(&KMS),
         Service::S3 | Service::Sts => None,
     }
 }

@@ -104,7 +104,7 @@ impl Signature {
         let path = match service {
             // S3 signs the path as it is sent, once encoded; all others encode what is sent again.
             Service::S3 => encode(&decode(parts.uri.path()), ENCODED_IN_PATH),
-            Service::SecretsManager | Service::Ssm | Service::Ecs | Service::Sts => {
+            Service::SecretsManager | Service::Ssm | Service::Ecs | Service::Kms | Service::Sts => {
                 encode(parts.uri.path(), ENCODED_IN_PATH)
             }
         };

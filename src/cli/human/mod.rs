@@ -7,6 +7,7 @@ mod hosts;
 mod lint;
 mod plan;
 mod report;
+mod snippet;
 mod status;
 mod words;
 
@@ -14,8 +15,9 @@ pub(super) use explain::explanations;
 pub(super) use lint::linted;
 pub(super) use plan::plan;
 pub(super) use report::report;
+pub(super) use snippet::snippets;
 pub(super) use status::status;
-pub(super) use words::outcome;
+pub(super) use words::{hold, outcome};
 
 /// Lines of text, made one by one.
 #[derive(Default)]

@@ -33,7 +33,7 @@ pub(crate) fn outcome(outcome: &HostOutcome) -> String {
 }
 
 /// Why something published stays.
-pub(super) fn hold(why: Hold) -> &'static str {
+pub(crate) fn hold(why: Hold) -> &'static str {
     match why {
         Hold::SourceFailed => "its source could not be read",
         Hold::SecretFailed => "its secret, which comes first, could not be stored",

@@ -326,7 +326,7 @@ fn shown(service: Service, operation: &str, side: Side, value: &Value) -> Value 
         }
         // Nobody knows what is a secret in there.
         (Service::SecretsManager, None) => json!({}),
-        (Service::Ssm | Service::Ecs | Service::Sts | Service::S3, _) => value.clone(),
+        (Service::Ssm | Service::Ecs | Service::Kms | Service::Sts | Service::S3, _) => value.clone(),
     }
 }
 
@@ -371,7 +371,7 @@ fn error_form(
             let body = json!({"__type": code, "Message": message});
             (*status, content_type(JSON), Bytes::from(body.to_string()))
         }
-        Service::Ecs => {
+        Service::Ecs | Service::Kms => {
             let body = json!({"__type": code, "message": message});
             (*status, content_type(JSON), Bytes::from(body.to_string()))
         }

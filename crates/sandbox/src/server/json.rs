@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Shared, lock};
 use crate::error::AwsError;
 use crate::model::{Side, model_of};
-use crate::services::{Context, Service, ecs, secrets_manager, ssm};
+use crate::services::{Context, Service, ecs, kms, secrets_manager, ssm};
 
 /// Answers one call whose caller is known.
 pub(super) fn handle(
@@ -54,6 +54,7 @@ fn dispatch(
             Service::SecretsManager => secrets_manager::handle(cx, regional, &keys, operation, input),
             Service::Ssm => ssm::handle(cx, regional, &keys, leeway.pages, operation, input),
             Service::Ecs => ecs::handle(cx, regional, leeway, operation, input),
+            Service::Kms => kms::handle(cx, &keys, operation, input),
             Service::S3 | Service::Sts => unreachable!("not JSON services"),
         };
         (answer, regional.ssm.take_deliveries())

@@ -24,6 +24,7 @@ pub enum Service {
     SecretsManager,
     Ssm,
     Ecs,
+    Kms,
     Sts,
     S3,
 }
@@ -35,6 +36,7 @@ impl Service {
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::Ecs => "ecs",
+            Self::Kms => "kms",
             Self::Sts => "sts",
             Self::S3 => "s3",
         }
@@ -47,6 +49,7 @@ impl Service {
             "secretsmanager" => Self::SecretsManager,
             "AmazonSSM" => Self::Ssm,
             "AmazonEC2ContainerServiceV20141113" => Self::Ecs,
+            "TrentService" => Self::Kms,
             _ => return None,
         };
         Some((service, operation))

@@ -135,6 +135,22 @@ fn a_key_has_to_be_there_and_enabled() {
     assert_eq!(batch["Errors"][0]["ErrorCode"], "DecryptionFailure");
 }
 
+#[test]
+fn a_keys_arn_is_told_by_its_alias_or_its_id() {
+    let key =
+        KeySeed { alias: "alias/k".into(), account: ACCOUNT.into(), region: REGION.into(), enabled: true };
+    let world = World::start("kms_describe", Options { keys: vec![key], ..Options::default() });
+    let describe = |id: &str| world.admin.kms("DescribeKey", json!({"KeyId": id}));
+    let told = describe("alias/k").ok();
+    let (id, arn) =
+        (told["KeyMetadata"]["KeyId"].as_str().unwrap(), told["KeyMetadata"]["Arn"].as_str().unwrap());
+    assert_eq!(arn, format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}"));
+    for reference in [id, arn, &format!("arn:aws:kms:{REGION}:{ACCOUNT}:alias/k")] {
+        assert_eq!(describe(reference).ok(), told, "{reference}");
+    }
+    assert_eq!(describe("alias/absent").refusal(), refused("NotFoundException"));
+}
+
 /// moto writes to it, and says ResourceExists of a new one over it (lie 6).
 #[test]
 fn a_secret_that_is_scheduled_for_deletion_takes_nothing() {

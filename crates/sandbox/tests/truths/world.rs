@@ -147,6 +147,10 @@ impl Signer {
         self.json("ecs", &format!("AmazonEC2ContainerServiceV20141113.{operation}"), &body)
     }
 
+    pub(crate) fn kms(&self, operation: &str, body: Value) -> Reply {
+        self.json("kms", &format!("TrentService.{operation}"), &body)
+    }
+
     fn json(&self, service: &str, target: &str, body: &Value) -> Reply {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
         self.send(service, "POST", "/", &headers, body.to_string().as_bytes()).unwrap()
