@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use regcred_core::explain::{Explanation, explain};
 use regcred_core::report::Verdict;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::Output;
@@ -33,24 +34,27 @@ pub(crate) struct ExplainArguments {
 }
 
 /// The explanations for one file, or for several.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Explanations {
     version: u32,
     #[serde(flatten)]
     pub told: Told,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Told {
-    One(OfFile),
-    /// Where the configuration has several objects and none was named alone.
+    One {
+        from: String,
+        images: Vec<Explanation>,
+    },
+    /// Where the configuration has several objects, and no single one was named.
     Several {
         files: Vec<OfFile>,
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OfFile {
     pub from: String,
     pub images: Vec<Explanation>,
@@ -75,7 +79,7 @@ pub(crate) async fn run(
     };
     let mut files: Vec<OfFile> = papers.iter().map(of_file).collect();
     let told = match files.pop() {
-        Some(one) if files.is_empty() => Told::One(one),
+        Some(OfFile { from, images }) if files.is_empty() => Told::One { from, images },
         last => Told::Several { files: files.into_iter().chain(last).collect() },
     };
     output.result(&Explanations { version: VERSION, told }, Verdict::Converged, human::explanations)

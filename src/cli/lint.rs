@@ -9,6 +9,7 @@ use regcred_core::document::{Document, Form};
 use regcred_core::lint::{Finding, Mended, Rule, lint, mend};
 use regcred_core::report::{Failure, FailureKind, Verdict};
 use regcred_core::secret::Secret;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::Output;
@@ -30,7 +31,7 @@ pub(crate) struct LintArguments {
     pub fix: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Linted {
     version: u32,
     pub file: String,
@@ -40,7 +41,7 @@ pub(crate) struct Linted {
     pub fixed: Option<Fixed>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Fixed {
     pub path: PathBuf,
     /// The rules that the mended file does not break any more.

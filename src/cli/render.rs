@@ -11,6 +11,7 @@ use regcred_core::names::EcsConfigName;
 use regcred_core::plan::{HeldEntry, Hold, ObjectAction, ObjectStep};
 use regcred_core::report::{Failure, FailureKind, Verdict};
 use regcred_core::secret::Secret;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::{self, Output};
@@ -31,7 +32,7 @@ pub(crate) struct RenderArguments {
     pub reveal: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Rendered {
     version: u32,
     ecs_config: EcsConfigName,

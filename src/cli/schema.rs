@@ -12,6 +12,10 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::check::CheckResult;
+use super::explain::Explanations;
+use super::lint::Linted;
+use super::render::Rendered;
+use super::snippet::Snippets;
 use crate::config::structure;
 
 #[derive(Debug, Args)]
@@ -37,6 +41,14 @@ pub(crate) enum Document {
     Report,
     /// What `status` prints
     Status,
+    /// What `explain` prints
+    Explain,
+    /// What `lint` prints
+    Lint,
+    /// What `render` prints
+    Render,
+    /// What `snippet` prints
+    Snippet,
 }
 
 /// The schema of a document, as JSON to print.
@@ -48,6 +60,10 @@ pub(crate) fn run(of: Document) -> Value {
         Document::SavedPlan => printed::<SavedPlan>(),
         Document::Report => printed::<Report>(),
         Document::Status => printed::<Status>(),
+        Document::Explain => printed::<Explanations>(),
+        Document::Lint => printed::<Linted>(),
+        Document::Render => printed::<Rendered>(),
+        Document::Snippet => printed::<Snippets>(),
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use regcred_core::names::{LocationName, RegistryName};
 use regcred_core::report::{Failure, FailureKind, Verdict};
 use regcred_core::snippet::{AccountId, FoundSecret, Snippet, snippet};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::Output;
@@ -24,7 +25,7 @@ pub(crate) struct SnippetArguments {
     pub for_account: Option<AccountId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Snippets {
     version: u32,
     pub registry: RegistryName,

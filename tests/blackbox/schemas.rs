@@ -7,9 +7,13 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The schema of each command's result.
-const SCHEMAS: [(&str, &str); 4] = [
+const SCHEMAS: [(&str, &str); 8] = [
     ("check", include_str!("../../docs/schemas/check.json")),
+    ("explain", include_str!("../../docs/schemas/explain.json")),
+    ("lint", include_str!("../../docs/schemas/lint.json")),
     ("plan", include_str!("../../docs/schemas/plan.json")),
+    ("render", include_str!("../../docs/schemas/render.json")),
+    ("snippet", include_str!("../../docs/schemas/snippet.json")),
     ("status", include_str!("../../docs/schemas/status.json")),
     ("sync", include_str!("../../docs/schemas/report.json")),
 ];

@@ -369,6 +369,15 @@ async fn a_secret_that_a_source_was_given_shows_nowhere_but_where_it_belongs() {
     run(&world, &mut heard, &[4], &["sync"]).await;
     run(&world, &mut heard, &[3], &["status"]).await;
     run(&world, &mut heard, &[5], &["sync", "--retry-failed"]).await;
+    run(&world, &mut heard, &[0], &["explain", "env.example.com/a", "json.example.com/a"]).await;
+    run(&world, &mut heard, &[0], &["explain", "config.example.com/a", "--from", "planted/config.json"])
+        .await;
+    run(&world, &mut heard, &[0], &["lint", "s3://acme-ecs/prod/ecs.config", "--fix"]).await;
+    run(&world, &mut heard, &[3], &["lint", "planted/config.json", "--fix"]).await;
+    run(&world, &mut heard, &[0, 3], &["lint", "planted/dockercfg"]).await;
+    run(&world, &mut heard, &[0], &["render", "prod"]).await;
+    run(&world, &mut heard, &[0], &["render", "typed"]).await;
+    run(&world, &mut heard, &[0], &["snippet", "env"]).await;
     control.end().await;
     let seen = watch.end();
     for what in ["seen-by-the-watch", "sync --output json", "curl "] {

@@ -4,6 +4,7 @@
 //! Docker's older `.dockercfg` is too). Every input is one of them. What an agent makes of it is asked of
 //! [`crate::agent`]: this module knows no rule of the agent's, it only finds where the data stands.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::agent::env_file::{ENGINE_AUTH_DATA, assignment};
@@ -14,7 +15,7 @@ use crate::formats::ascii_json::{MOST_PER_BYTE, push_string};
 use crate::secret::Secret;
 
 /// Which kind of file it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// `NAME=value` lines, as ecs-init reads them.

@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html> what another account does.
 //! No secret is in any of it: it names where one is.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -38,7 +39,7 @@ impl std::str::FromStr for AccountId {
 pub struct NoAccountId;
 
 /// All that is to be copied for one location.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Snippet {
     pub location: LocationName,
     pub secret_arn: String,

@@ -6,12 +6,12 @@ use super::Page;
 use crate::cli::explain::{Explanations, OfFile, Told};
 
 pub(crate) fn explanations(explanations: &Explanations) -> String {
-    let files: Vec<&OfFile> = match &explanations.told {
-        Told::One(file) => vec![file],
-        Told::Several { files } => files.iter().collect(),
+    let files: Vec<(&String, &Vec<Explanation>)> = match &explanations.told {
+        Told::One { from, images } => vec![(from, images)],
+        Told::Several { files } => files.iter().map(|OfFile { from, images }| (from, images)).collect(),
     };
     let mut page = Page::default();
-    for OfFile { from, images } in files {
+    for (from, images) in files {
         page.line(from);
         for image in images {
             page.line(format!("  {}  {}", image.image.escape_debug(), answer(image)));

@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::agent::auth::{Reading, host_of, printable_key};
@@ -23,7 +24,7 @@ use crate::server::DOCKER_HUB_HOSTS;
 pub use reason::{NearMiss, Reason};
 
 /// What a pull of one image would use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// As it was asked for.
     pub image: String,
@@ -32,10 +33,11 @@ pub struct Explanation {
     /// where several keys have the same credential.
     pub candidates: Vec<Candidate>,
     /// Why, the most important first. Sentences for a person.
+    #[schemars(with = "Vec<String>")]
     pub reasons: Vec<Reason>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// One username and password, or one token.
@@ -47,7 +49,7 @@ pub enum Answer {
 }
 
 /// One thing that the agent could take.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Candidate {
     /// The key as it stands in the file, but for a password in it; none for a pull without credentials.
     pub key: Option<String>,

@@ -15,6 +15,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::{Document, Form};
@@ -24,7 +25,7 @@ use place::Place;
 pub use rule::{Rule, Severity};
 
 /// One thing that is wrong, as the three lines that a person sees.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     pub rule: Rule,
     pub severity: Severity,
