@@ -199,7 +199,12 @@ class World:
         """How often the agents of all hosts were restarted."""
         return sum(host["restarts"] for host in json.loads(self._control("GET", "hosts")))
 
-    def _control(self, method, path):
-        request = urllib.request.Request(f"{self.endpoint}/_sandbox/{path}", method=method)
+    def delay(self, service, operation, seconds):
+        """Lets the answers of one operation be late from now on, and those of all others be prompt."""
+        match = {"service": service, "operation": operation}
+        self._control("PUT", "faults", json.dumps([{"match": match, "effect": {"delay_ms": int(1000 * seconds)}}]))
+
+    def _control(self, method, path, body=""):
+        request = urllib.request.Request(f"{self.endpoint}/_sandbox/{path}", method=method, data=body.encode())
         with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.read().decode()
