@@ -6,17 +6,18 @@ mod aws;
 mod cli;
 mod config;
 mod fleet;
-#[expect(dead_code, reason = "its first callers are being written")]
 mod http;
 mod observe;
 mod preflight;
 mod progress;
 mod reconcile;
+mod registries;
 mod scope;
 mod sources;
 mod state;
 mod targets;
 mod telemetry;
+mod verify;
 
 use std::process::ExitCode;
 

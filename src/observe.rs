@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::future;
-use regcred_core::desired::{ObjectSpec, SecretSpec, SourceReading};
+use regcred_core::desired::{ObjectSpec, PublishedLogins, SecretSpec, SourceReading};
 use regcred_core::fingerprint::FingerprintKey;
 use regcred_core::formats::ecs_config::Foreign;
+use regcred_core::login::Trial;
 use regcred_core::names::{LocationName, RegistryName};
 use regcred_core::observed::Observed;
 use regcred_core::report::Failure;
+use regcred_core::server::Server;
 
 use crate::aws::Locations;
 use crate::config::{Config, EcsConfig};
@@ -33,6 +35,8 @@ pub(crate) struct Sighting {
     pub at: DateTime<Utc>,
     pub state: State,
     pub sources: BTreeMap<RegistryName, SourceReading>,
+    /// What is known of each credential that was read; empty until [`crate::verify`] has seen to it.
+    pub trials: BTreeMap<RegistryName, Trial>,
     pub secrets: Vec<SeenSecret>,
     pub objects: Vec<SeenObject>,
 }
@@ -51,6 +55,22 @@ pub(crate) struct SeenObject {
     pub observed: Observed,
 }
 
+impl Sighting {
+    /// What is published of a registry now, as far as it was seen.
+    pub(crate) fn published(&self, name: &RegistryName, server: &Server) -> PublishedLogins {
+        let mut published = PublishedLogins::default();
+        for secret in self.secrets.iter().filter(|secret| secret.spec.registry == *name) {
+            published.add_secret(&secret.observed);
+        }
+        for object in &self.objects {
+            if object.spec.registries.iter().any(|(registry, _)| registry == name) {
+                published.add_object(&object.observed, server);
+            }
+        }
+        published
+    }
+}
+
 /// Looks at everything in scope. Only a state that cannot be read ends the pass: without the fingerprint key, nothing
 /// could be compared.
 pub(crate) async fn look(context: &Context<'_>) -> Result<Sighting, Failure> {
@@ -61,7 +81,7 @@ pub(crate) async fn look(context: &Context<'_>) -> Result<Sighting, Failure> {
     let secrets = look_at_secrets(context);
     let objects = look_at_objects(context);
     let (state, sources, secrets, objects) = tokio::join!(state, sources, secrets, objects);
-    Ok(Sighting { at, state: state?, sources, secrets, objects })
+    Ok(Sighting { at, state: state?, sources, trials: BTreeMap::new(), secrets, objects })
 }
 
 /// Looks at the sources and the objects in scope alone, for what shows no fingerprint and writes nothing.
@@ -71,7 +91,10 @@ pub(crate) async fn look_without_state(
     tokio::join!(read_sources(context, Utc::now()), look_at_objects(context))
 }
 
-async fn read_sources(context: &Context<'_>, now: DateTime<Utc>) -> BTreeMap<RegistryName, SourceReading> {
+pub(crate) async fn read_sources(
+    context: &Context<'_>,
+    now: DateTime<Utc>,
+) -> BTreeMap<RegistryName, SourceReading> {
     let Context { config, locations, scope } = context;
     let in_scope = config.registries.iter().filter(|(name, _)| scope.has_registry(name));
     let read = |reading| match reading {
@@ -84,7 +107,7 @@ async fn read_sources(context: &Context<'_>, now: DateTime<Utc>) -> BTreeMap<Reg
     readings.into_iter().map(|(name, reading)| (name, read(reading))).collect()
 }
 
-async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
+pub(crate) async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
     let Context { config, locations, scope } = context;
     let mut by_location: BTreeMap<&LocationName, Vec<(SecretSpec, SecretTarget)>> = BTreeMap::new();
     for (registry, settings) in &config.registries {
@@ -124,7 +147,7 @@ async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
     future::join_all(looks).await.into_iter().flatten().collect()
 }
 
-async fn look_at_objects(context: &Context<'_>) -> Vec<SeenObject> {
+pub(crate) async fn look_at_objects(context: &Context<'_>) -> Vec<SeenObject> {
     let Context { config, locations, scope } = context;
     let looks = config.ecs_configs.iter().filter(|(name, _)| scope.has_ecs_config(name)).map(
         |(name, settings)| async move {

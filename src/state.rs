@@ -3,7 +3,11 @@
 //! It holds the fingerprint key and what was learnt once. The hosts' role cannot read it. Nothing here is needed for a
 //! pass to be right: without it every host would only be asked again what it holds.
 
-use regcred_core::fingerprint::FingerprintKey;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use regcred_core::fingerprint::{Fingerprint, FingerprintKey};
+use regcred_core::names::RegistryName;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -18,8 +22,19 @@ pub(crate) struct State {
     pub key: FingerprintKey,
     /// S3 endpoints, not AWS's own, that were seen to honour conditional writes.
     conditional_endpoints: Vec<String>,
+    /// Candidates that their registries rejected, one a registry: they are not tried again by themselves.
+    rejected: BTreeMap<RegistryName, RejectedCandidate>,
+    /// What is to be written of that: a rejection, or that there is none any more.
+    learnt: BTreeMap<RegistryName, Option<RejectedCandidate>>,
     /// `None` while nothing is stored yet.
     etag: Option<String>,
+}
+
+/// A credential that its registry rejected. The fingerprint is keyed, and safe to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RejectedCandidate {
+    fingerprint: Fingerprint,
+    at: DateTime<Utc>,
 }
 
 /// A bucket that will be written to, and a key that a probe's key may begin with.
@@ -37,6 +52,8 @@ struct Stored {
     fingerprint_key: String,
     #[serde(default)]
     conditional_endpoints: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    rejected: BTreeMap<RegistryName, RejectedCandidate>,
 }
 
 const VERSION: u32 = 1;
@@ -48,7 +65,13 @@ impl State {
         let what =
             || format!("cannot read the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place());
         match s3.read(&place.bucket, &key(place)).await {
-            ObjectRead::Absent => Ok(Self { key: new_key()?, conditional_endpoints: Vec::new(), etag: None }),
+            ObjectRead::Absent => Ok(Self {
+                key: new_key()?,
+                conditional_endpoints: Vec::new(),
+                rejected: BTreeMap::new(),
+                learnt: BTreeMap::new(),
+                etag: None,
+            }),
             ObjectRead::Failed(error) if error.kind == AwsErrorKind::AccessDenied => Err(Failure {
                 remedy: format!(
                     "allow s3:GetObject and s3:PutObject on arn:aws:s3:::{}/{}* and s3:ListBucket on \
@@ -84,6 +107,8 @@ impl State {
                 Ok(Self {
                     key,
                     conditional_endpoints: stored.conditional_endpoints,
+                    rejected: stored.rejected,
+                    learnt: BTreeMap::new(),
                     etag: Some(object.version.tag),
                 })
             }
@@ -93,6 +118,39 @@ impl State {
     /// Whether there was no state to read: nothing was ever published from this config.
     pub(crate) fn is_new(&self) -> bool {
         self.etag.is_none()
+    }
+
+    /// When this very candidate was rejected, if it was.
+    pub(crate) fn rejected_at(
+        &self,
+        registry: &RegistryName,
+        candidate: &Fingerprint,
+    ) -> Option<DateTime<Utc>> {
+        self.rejected.get(registry).filter(|known| known.fingerprint == *candidate).map(|known| known.at)
+    }
+
+    /// Keeps in mind that the candidate was rejected. [`State::prepare`] writes it.
+    pub(crate) fn remember_rejected(
+        &mut self,
+        registry: &RegistryName,
+        candidate: Fingerprint,
+        at: DateTime<Utc>,
+    ) {
+        let rejected = RejectedCandidate { fingerprint: candidate, at };
+        self.rejected.insert(registry.clone(), rejected.clone());
+        self.learnt.insert(registry.clone(), Some(rejected));
+    }
+
+    /// The registry's candidate was accepted, or is another one by now. [`State::prepare`] writes it.
+    pub(crate) fn forget_rejected(&mut self, registry: &RegistryName) {
+        if self.rejected.remove(registry).is_some() {
+            self.learnt.insert(registry.clone(), None);
+        }
+    }
+
+    /// Whether something was learnt that is not written yet.
+    pub(crate) fn has_learnt(&self) -> bool {
+        !self.learnt.is_empty()
     }
 
     /// What has to be so before the first write of a pass: the key is stored, and the endpoints of `stores` honour
@@ -113,7 +171,7 @@ impl State {
             probe(store, endpoint).await?;
             learnt.push(endpoint.to_owned());
         }
-        if self.etag.is_some() && learnt.is_empty() {
+        if self.etag.is_some() && learnt.is_empty() && !self.has_learnt() {
             return Ok(());
         }
         self.conditional_endpoints.extend(learnt);
@@ -121,47 +179,78 @@ impl State {
     }
 
     async fn write(&mut self, s3: &S3, place: &config::State) -> Result<(), Failure> {
+        for _ in 0..WRITES {
+            let Some(now) = self.try_write(s3, place).await? else { return Ok(()) };
+            // Our own earlier try whose answer was lost, or another run beside this one: what is stored counts, and what
+            // was learnt here is added to it.
+            if now.is_new() || now.key.to_hex() != self.key.to_hex() {
+                break;
+            }
+            let learnt = std::mem::take(&mut self.learnt);
+            *self = now;
+            for (registry, rejected) in learnt {
+                match rejected {
+                    Some(rejected) if self.rejected.get(&registry) != Some(&rejected) => {
+                        self.remember_rejected(&registry, rejected.fingerprint, rejected.at);
+                    }
+                    Some(_) => {}
+                    None => self.forget_rejected(&registry),
+                }
+            }
+            if !self.has_learnt() {
+                return Ok(());
+            }
+        }
+        Err(Failure::new(
+            FailureKind::Refused,
+            cannot_write(s3, place),
+            "another regcred wrote it at the same time",
+            "run it again",
+        ))
+    }
+
+    /// Writes it, if nobody else did since it was read; else, what is there now.
+    async fn try_write(&mut self, s3: &S3, place: &config::State) -> Result<Option<Self>, Failure> {
         let mut stored = Stored {
             version: VERSION,
             fingerprint_key: self.key.to_hex().expose().to_owned(),
             conditional_endpoints: self.conditional_endpoints.clone(),
+            rejected: self.rejected.clone(),
         };
         let content = serde_json::to_string(&stored).map(Secret::new);
         stored.fingerprint_key.zeroize();
-        let what =
-            || format!("cannot write the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place());
+        let what = || cannot_write(s3, place);
         let content = content.map_err(|_| {
             Failure::new(FailureKind::Internal, what(), "it cannot be serialised", "report this as a bug")
         })?;
         match s3.write(&place.bucket, &key(place), &content, self.etag.as_deref(), None).await {
             Ok(version) => {
                 self.etag = Some(version.tag);
-                Ok(())
+                self.learnt.clear();
+                Ok(None)
             }
-            Err(error) => {
-                // Our own earlier try whose answer was lost, or another first run beside this one: the key that is
-                // stored is the one that counts.
-                let raced = matches!(
-                    error.kind,
-                    AwsErrorKind::PreconditionFailed | AwsErrorKind::Conflict | AwsErrorKind::NotFound
-                );
-                if raced {
-                    let now = Self::read(s3, place).await?;
-                    if !now.is_new() && now.key.to_hex() == self.key.to_hex() {
-                        *self = now;
-                        return Ok(());
-                    }
-                    return Err(Failure::new(
-                        FailureKind::Refused,
-                        what(),
-                        "another regcred wrote it at the same time",
-                        "run it again",
-                    ));
+            Err(error) => match error.kind {
+                AwsErrorKind::PreconditionFailed | AwsErrorKind::Conflict | AwsErrorKind::NotFound => {
+                    Self::read(s3, place).await.map(Some)
                 }
-                Err(error.failure(what()))
-            }
+                AwsErrorKind::AccessDenied
+                | AwsErrorKind::Exists
+                | AwsErrorKind::Invalid
+                | AwsErrorKind::KeyFailed
+                | AwsErrorKind::NoAnswer
+                | AwsErrorKind::NoCredentials
+                | AwsErrorKind::NotSent
+                | AwsErrorKind::Throttled => Err(error.failure(what())),
+            },
         }
     }
+}
+
+/// Two writers that both learnt something take turns; a third try would be a fourth writer.
+const WRITES: usize = 3;
+
+fn cannot_write(s3: &S3, place: &config::State) -> String {
+    format!("cannot write the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place())
 }
 
 fn key(place: &config::State) -> String {

@@ -216,3 +216,8 @@ async fn location_config(base: &SdkConfig, location: &config::Location) -> SdkCo
 fn s3_endpoint(config: &SdkConfig) -> Option<String> {
     std::env::var(env::AWS_ENDPOINT_URL_S3).ok().or_else(|| config.endpoint_url().map(str::to_owned))
 }
+
+/// A time as AWS gave it, to the second.
+fn time(time: &aws_smithy_types::DateTime) -> Option<chrono::DateTime<chrono::Utc>> {
+    chrono::DateTime::from_timestamp(time.secs(), 0)
+}

@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_s3 as sdk;
+use chrono::{DateTime, Utc};
 use regcred_core::observed::Version;
 use regcred_core::report::Failure;
 use regcred_core::secret::Secret;
@@ -32,6 +33,7 @@ pub(crate) struct ObjectContent {
     /// `None` when the bytes are no UTF-8, or more than [`LARGEST`].
     pub content: Option<Secret>,
     pub version: Version,
+    pub modified: Option<DateTime<Utc>>,
 }
 
 /// What a read of an object's bytes found.
@@ -46,7 +48,7 @@ pub(crate) enum BytesRead {
 
 enum Fetched {
     /// The bytes are none when there are more than [`LARGEST`].
-    Present(Option<Zeroizing<Vec<u8>>>, Version),
+    Present(Option<Zeroizing<Vec<u8>>>, Version, Option<DateTime<Utc>>),
     Absent,
     Failed(AwsError),
 }
@@ -85,9 +87,9 @@ impl S3 {
 
     pub(crate) async fn read(&self, bucket: &str, key: &str) -> ObjectRead {
         match self.fetch(bucket, key).await {
-            Fetched::Present(bytes, version) => {
+            Fetched::Present(bytes, version, modified) => {
                 let content = bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok().map(Secret::from));
-                ObjectRead::Present(ObjectContent { content, version })
+                ObjectRead::Present(ObjectContent { content, version, modified })
             }
             Fetched::Absent => ObjectRead::Absent,
             Fetched::Failed(error) => ObjectRead::Failed(error),
@@ -97,8 +99,8 @@ impl S3 {
     /// An object as it is, text or not.
     pub(crate) async fn read_bytes(&self, bucket: &str, key: &str) -> BytesRead {
         match self.fetch(bucket, key).await {
-            Fetched::Present(Some(bytes), _) => BytesRead::Present(bytes),
-            Fetched::Present(None, _) => BytesRead::TooLarge,
+            Fetched::Present(Some(bytes), _, _) => BytesRead::Present(bytes),
+            Fetched::Present(None, _, _) => BytesRead::TooLarge,
             Fetched::Absent => BytesRead::Absent,
             Fetched::Failed(error) => BytesRead::Failed(error),
         }
@@ -122,11 +124,12 @@ impl S3 {
             tag: answer.e_tag.clone().unwrap_or_default(),
             id: answer.version_id.clone().filter(|id| id != "null"),
         };
+        let modified = answer.last_modified.as_ref().and_then(super::time);
         if answer.content_length.unwrap_or_default() > LARGEST {
-            return Fetched::Present(None, version);
+            return Fetched::Present(None, version, modified);
         }
         match answer.body.collect().await {
-            Ok(body) => Fetched::Present(Some(Zeroizing::new(body.to_vec())), version),
+            Ok(body) => Fetched::Present(Some(Zeroizing::new(body.to_vec())), version, modified),
             Err(_) => {
                 Fetched::Failed(AwsError::cut_off("s3:GetObject", self.arn(bucket, key), &self.place.text))
             }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager as sdk;
+use chrono::{DateTime, Utc};
 use regcred_core::secret::Secret;
 use sdk::operation::describe_secret::DescribeSecretError;
 use sdk::types::Tag;
@@ -28,6 +29,8 @@ pub(crate) enum SecretRead {
         arn: String,
         version_id: String,
         content: Option<Secret>,
+        /// When the version was made.
+        created: Option<DateTime<Utc>>,
     },
     /// No such secret, or one that has no current version.
     Absent,
@@ -109,6 +112,7 @@ impl SecretsManager {
                     arn: arn.clone(),
                     version_id: value.version_id.unwrap_or_default(),
                     content: value.secret_string.map(Secret::new),
+                    created: value.created_date.as_ref().and_then(super::time),
                 };
                 found.insert(value.name.unwrap_or(arn), read);
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use regcred_core::host::FailedHosts;
+use regcred_core::login::RejectedCandidates;
 
 /// Keeps the credentials of private registries right everywhere an Amazon ECS fleet needs them.
 ///
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Render(super::render::RenderArguments),
     /// Print what a task definition and its role need so that tasks use a registry's secret
     Snippet(super::snippet::SnippetArguments),
+    /// Try credentials at their registries: those of the sources, or those that are published; change nothing
+    Verify(VerifyArguments),
     /// Hold the configuration against every rule
     Check,
     /// Print the JSON Schema of the configuration, or of a result
@@ -95,6 +98,18 @@ pub(crate) struct PassArguments {
     /// Try hosts again on which this very revision failed before
     #[arg(long)]
     pub retry_failed: bool,
+    /// Try credentials again that their registry rejected before and that have not changed
+    #[arg(long)]
+    pub retry_rejected: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub scope: ScopeArguments,
+    /// What Secrets Manager and S3 hold now, instead of what the sources hold
+    #[arg(long)]
+    pub published: bool,
 }
 
 #[derive(Debug, Args)]
@@ -118,5 +133,9 @@ pub(crate) struct SyncArguments {
 impl PassArguments {
     pub(crate) fn failed_hosts(&self) -> FailedHosts {
         if self.retry_failed { FailedHosts::Retry } else { FailedHosts::LeaveAlone }
+    }
+
+    pub(crate) fn rejected_candidates(&self) -> RejectedCandidates {
+        if self.retry_rejected { RejectedCandidates::Retry } else { RejectedCandidates::LeaveAlone }
     }
 }

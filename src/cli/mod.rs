@@ -21,6 +21,7 @@ mod schema;
 mod snippet;
 mod status;
 mod sync;
+mod verify;
 
 use regcred_core::report::{Failure, FailureKind, Verdict};
 
@@ -67,6 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Render(arguments) => render::run(config, arguments, output).await,
         Command::Snippet(arguments) => snippet::run(config, arguments, output).await,
         Command::Lint(arguments) => lint::run(config, arguments, output).await,
+        Command::Verify(arguments) => verify::run(config, arguments, output).await,
         Command::Check => {
             let checked = check::run(config);
             let verdict = if checked.is_valid() { Verdict::Converged } else { Verdict::Usage };

@@ -19,7 +19,9 @@ pub(crate) async fn run(
     let PlanArguments { pass: arguments, out } = arguments;
     let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
-    let planned = reconcile::plan(&context, arguments.failed_hosts()).await.map_err(Stop::Pass)?;
+    let planned = reconcile::plan(&context, arguments.failed_hosts(), arguments.rejected_candidates())
+        .await
+        .map_err(Stop::Pass)?;
     if let Some(out) = out {
         saved_plan::write(&out, &planned, &arguments)?;
     }

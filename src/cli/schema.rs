@@ -4,6 +4,7 @@
 //! hold what the binary prints against them.
 
 use clap::{Args, ValueEnum};
+use regcred_core::login::verification::Verification;
 use regcred_core::plan::Plan;
 use regcred_core::report::{Report, Status};
 use regcred_core::saved_plan::SavedPlan;
@@ -49,6 +50,8 @@ pub(crate) enum Document {
     Render,
     /// What `snippet` prints
     Snippet,
+    /// What `verify` prints
+    Verify,
 }
 
 /// The schema of a document, as JSON to print.
@@ -64,6 +67,7 @@ pub(crate) fn run(of: Document) -> Value {
         Document::Lint => printed::<Linted>(),
         Document::Render => printed::<Rendered>(),
         Document::Snippet => printed::<Snippets>(),
+        Document::Verify => printed::<Verification>(),
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<Verdict, Stop> {
     let SyncArguments { pass: arguments, plan } = arguments;
+    let rejected = arguments.rejected_candidates();
     let saved = plan.as_deref().map(saved_plan::read).transpose()?;
     let (scope, failed) = match &saved {
         None => {
@@ -34,7 +35,7 @@ pub(crate) async fn run(
     let context = Context { config: &config, locations: &locations, scope: &scope };
     let display = Display::new(output);
     let agreed = saved.as_ref().map(|saved| &saved.preconditions);
-    let report = reconcile::sync(&context, failed, agreed, &display).await.map_err(Stop::Pass)?;
+    let report = reconcile::sync(&context, failed, rejected, agreed, &display).await.map_err(Stop::Pass)?;
     display.finish();
     output.result(&report, report.verdict, human::report)
 }

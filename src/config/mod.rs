@@ -24,12 +24,15 @@ mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use regcred_core::agent::auth::AuthType;
+use regcred_core::login::{Authority, Canary, Unreachable};
 use regcred_core::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use regcred_core::rollout::MaxUnavailable;
 use regcred_core::server::Server;
+use url::Url;
 
 pub(crate) use self::clusters::ClusterPattern;
 pub(crate) use self::source::{KeptSecret, Keys, Shape, SourceReference, UsernameFrom, Vault, VaultLogin};
@@ -81,6 +84,28 @@ pub(crate) struct Registry {
     /// How long reading the source may take.
     pub(crate) source_timeout: Duration,
     pub(crate) secret: Option<RepositorySecret>,
+    pub(crate) verify: Verify,
+}
+
+/// Whether and how a credential is tried at its registry before it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verify {
+    Off,
+    On(Box<Verification>),
+}
+
+/// How a credential is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verification {
+    pub(crate) canary: Option<Canary>,
+    pub(crate) unreachable: Unreachable,
+    /// Empty where the operator names none.
+    pub(crate) realm_hosts: Vec<Authority>,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The base of the registry's API: `https://`, or `http://` on a loopback address.
+    pub(crate) endpoint: Url,
+    /// For the whole try.
+    pub(crate) timeout: Duration,
 }
 
 /// A secret in AWS Secrets Manager, as `repositoryCredentials` reads it.

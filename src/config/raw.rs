@@ -86,6 +86,67 @@ pub(crate) struct Registry {
     /// The secret in AWS Secrets Manager to publish the credential as, for `repositoryCredentials` of task
     /// definitions. Without it the credential is not published there.
     pub(crate) secret: Option<Secret>,
+    /// How a new credential is tried at the registry before it is published anywhere. Without this key it is tried all
+    /// the same, as the defaults have it.
+    pub(crate) verify: Option<Verify>,
+}
+
+/// How a new credential is tried at the registry before it is published. It is tried once; one that the registry rejects
+/// is never published, and not tried again until it changes: docs/VERIFY.md.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Verify {
+    /// Whether it is tried at all. Without, whatever the source holds is published, a mistyped password too.
+    #[serde(default = "default_enabled")]
+    pub(crate) enabled: bool,
+    /// A private repository that the credential may pull from, as images name it, without the host: `team/app`. Its
+    /// manifest is looked at with the credential and without, which proves that the one can pull and nobody can without.
+    pub(crate) repository: Option<String>,
+    /// The tag to look at. Without it `latest`. Only with `repository`.
+    pub(crate) tag: Option<String>,
+    /// What becomes of a credential that cannot be tried, since the registry throttles, fails or cannot be reached.
+    #[serde(default)]
+    pub(crate) unreachable: Unreachable,
+    /// The hosts of the registry's token server, with a port if it is not 443. With this key, the credential is sent to no
+    /// other host but the registry's own; and these may have private addresses, as others may not.
+    #[serde(default)]
+    pub(crate) realm_hosts: Vec<String>,
+    /// A PEM file of certificate authorities to trust besides the system's. A relative path starts at the folder of
+    /// this file.
+    pub(crate) ca_file: Option<String>,
+    /// Where the registry's API is reached from here, if not by `https://` at `server`: a proxy, a tunnel. `https://`, or
+    /// `http://` on a loopback address.
+    pub(crate) endpoint: Option<String>,
+    /// How long a try may take, all its questions together. From 1s to 2m.
+    #[serde(default = "default_verify_timeout")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) timeout: String,
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self {
+            enabled: default_enabled(),
+            repository: None,
+            tag: None,
+            unreachable: Unreachable::default(),
+            realm_hosts: Vec::new(),
+            ca_file: None,
+            endpoint: None,
+            timeout: default_verify_timeout(),
+        }
+    }
+}
+
+/// What becomes of a credential that cannot be tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unreachable {
+    /// What is published stays; the next pass tries again.
+    #[default]
+    Hold,
+    /// It is published untried, and that is said.
+    Publish,
 }
 
 /// A secret in AWS Secrets Manager, as `repositoryCredentials` of a task definition reads it.
@@ -199,6 +260,15 @@ fn default_prefix() -> String {
 /// Long enough for a network file system that wakes up, short against everything that waits for it.
 fn default_source_timeout() -> String {
     "10s".to_owned()
+}
+
+fn default_enabled() -> bool {
+    true
+}
+
+/// What `docker login` waits (moby, `daemon/pkg/registry/auth.go`).
+fn default_verify_timeout() -> String {
+    "15s".to_owned()
 }
 
 fn default_max_unavailable() -> String {

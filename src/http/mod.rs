@@ -32,7 +32,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub(crate) use self::error::{HttpError, NotJson, OddHeader};
-pub(crate) use self::trust::Trust;
+pub(crate) use self::trust::{CaFileError, Trust};
 
 /// How long and how large. Each request has these for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regcred_core::desired::{self, PublishedLogins, SourceReading, Wish, Write};
+use regcred_core::desired::{self, SourceReading, Wish, Write};
+use regcred_core::login::Trial;
 use regcred_core::names::{LocationName, RegistryName};
 use regcred_core::plan::{Hold, ObjectStep, RegistryPlan, SecretStep};
 
@@ -10,11 +11,15 @@ use crate::observe::{Context, SeenObject, SeenSecret, Sighting};
 
 /// What each registry in scope should have published.
 pub(super) fn wishes(sighting: &Sighting) -> BTreeMap<RegistryName, Wish> {
-    let wish = |reading: &SourceReading| match reading {
-        SourceReading::Read { credential, notes: _ } => Wish::Publish(credential.clone()),
-        SourceReading::Failed(_) => Wish::Hold(Hold::SourceFailed),
+    let wish = |(name, reading): (&RegistryName, &SourceReading)| {
+        let wish = match (reading, trial(sighting, name).hold()) {
+            (SourceReading::Failed(_), _) => Wish::Hold(Hold::SourceFailed),
+            (SourceReading::Read { .. }, Some(why)) => Wish::Hold(why),
+            (SourceReading::Read { credential, notes: _ }, None) => Wish::Publish(credential.clone()),
+        };
+        (name.clone(), wish)
     };
-    sighting.sources.iter().map(|(name, reading)| (name.clone(), wish(reading))).collect()
+    sighting.sources.iter().map(wish).collect()
 }
 
 pub(super) type Decided<'a, Seen, Step> = Vec<(&'a Seen, Step, Option<Write>)>;
@@ -56,16 +61,14 @@ pub(super) fn decide_objects<'a>(
 pub(super) fn registry_plans(context: &Context<'_>, sighting: &Sighting) -> Vec<RegistryPlan> {
     let plan = |(name, reading): (&RegistryName, &SourceReading)| {
         let server = &context.config.registries[name].server;
-        let mut published = PublishedLogins::default();
-        for secret in sighting.secrets.iter().filter(|secret| secret.spec.registry == *name) {
-            published.add_secret(&secret.observed);
-        }
-        for object in &sighting.objects {
-            if object.spec.registries.iter().any(|(registry, _)| registry == name) {
-                published.add_object(&object.observed, server);
-            }
-        }
-        desired::registry(name, server, reading, &published, &sighting.state.key, sighting.at)
+        let published = sighting.published(name, server);
+        let trial = trial(sighting, name).clone();
+        desired::registry(name, server, reading, &published, trial, &sighting.state.key, sighting.at)
     };
     sighting.sources.iter().map(plan).collect()
+}
+
+/// What is known of a registry's candidate. Nothing is published that was not judged.
+fn trial<'a>(sighting: &'a Sighting, name: &RegistryName) -> &'a Trial {
+    sighting.trials.get(name).expect("each candidate is judged before anything is decided")
 }

@@ -1,4 +1,4 @@
-//! The pass: look, decide, store, roll out, report. The daemon, the Lambda and the command line all run this.
+//! The pass: look, try, decide, store, roll out, report. The daemon, the Lambda and the command line all run this.
 //!
 //! A pass takes no hint of what changed, and every one could be the first. `plan` is the same pass, stopped before the
 //! first write. Nothing here names an adapter or makes a decision about a host.
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regcred_core::desired::Wish;
 use regcred_core::host::FailedHosts;
+use regcred_core::login::RejectedCandidates;
 use regcred_core::names::{EcsConfigName, FleetName, RegistryName};
 use regcred_core::plan::{FleetAction, FleetStep, Hold, ObjectAction, ObjectStep, Plan, SecretAction};
 use regcred_core::report::{
@@ -26,10 +27,16 @@ use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
 use crate::state::Store;
+use crate::verify;
 
-/// What would be done, and why. Writes nothing.
-pub(crate) async fn plan(context: &Context<'_>, failed: FailedHosts) -> Result<Planned, Failure> {
-    let sighting = observe::look(context).await?;
+/// What would be done, and why. Writes nothing; a credential that is to be published is tried at its registry.
+pub(crate) async fn plan(
+    context: &Context<'_>,
+    failed: FailedHosts,
+    rejected: RejectedCandidates,
+) -> Result<Planned, Failure> {
+    let mut sighting = observe::look(context).await?;
+    verify::try_candidates(context, &mut sighting, rejected).await;
     let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
     Ok(Planned { plan: plan_of(context, &sighting, failed).await, key })
 }
@@ -72,11 +79,14 @@ async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts
 pub(crate) async fn sync(
     context: &Context<'_>,
     failed: FailedHosts,
+    rejected: RejectedCandidates,
     agreed: Option<&Preconditions>,
     progress: &dyn ProgressSink,
 ) -> Result<Report, Failure> {
     tracing::info!("pass begins");
     let mut sighting = observe::look(context).await?;
+    verify::try_candidates(context, &mut sighting, rejected).await;
+    verify::remember(&mut sighting);
     if let Some(agreed) = agreed {
         let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
         let now = Preconditions::of(&plan_of(context, &sighting, failed).await, key);
@@ -121,7 +131,8 @@ pub(crate) async fn sync(
 
 /// What holds what now. Writes nothing, and looks at every host.
 pub(crate) async fn status(context: &Context<'_>) -> Result<Status, Failure> {
-    let sighting = observe::look(context).await?;
+    let mut sighting = observe::look(context).await?;
+    verify::expect(context, &mut sighting);
     let wishes = wishes(&sighting);
     let secrets = decide_secrets(&sighting, &wishes).into_iter().map(|(_, step, _)| step).collect();
     let objects: Vec<ObjectStep> =
@@ -159,7 +170,8 @@ async fn prepare(
         .map(|(_, step, _)| step.ecs_config)
         .collect();
     let touches_hosts = fleets_in_scope(context).next().is_some();
-    if !writes_secrets && writes_objects.is_empty() && !(touches_hosts && sighting.state.is_new()) {
+    let first = touches_hosts && sighting.state.is_new();
+    if !writes_secrets && writes_objects.is_empty() && !first && !sighting.state.has_learnt() {
         return Ok(());
     }
     let Sighting { state, objects, .. } = sighting;

@@ -100,7 +100,12 @@ impl S3EcsConfigs<'_> {
     async fn observe_one(&self, item: &ObjectTarget) -> Observed {
         match self.client.read(&item.bucket, &item.key).await {
             ObjectRead::Present(object) => match object.content {
-                Some(content) => Observed::Present(Published { content, version: object.version, arn: None }),
+                Some(content) => Observed::Present(Published {
+                    content,
+                    version: object.version,
+                    arn: None,
+                    since: object.modified,
+                }),
                 None => Observed::Unknown(Failure::new(
                     FailureKind::Refused,
                     self.what("use", item),

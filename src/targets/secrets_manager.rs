@@ -68,9 +68,9 @@ impl SecretsManagerSecrets<'_> {
 
     fn observed(&self, item: &SecretTarget, read: SecretRead) -> Observed {
         match read {
-            SecretRead::Current { arn, version_id, content: Some(content) } => {
+            SecretRead::Current { arn, version_id, content: Some(content), created } => {
                 let version = Version { tag: version_id.clone(), id: Some(version_id) };
-                Observed::Present(Published { content, version, arn: Some(arn) })
+                Observed::Present(Published { content, version, arn: Some(arn), since: created })
             }
             SecretRead::Current { content: None, .. } => Observed::Unknown(Failure::new(
                 FailureKind::Refused,

@@ -2,7 +2,7 @@
 
 use regcred_sandbox::hosts::{HostSpec, Life};
 
-use crate::world::{Call, World, bare, count, host, writes};
+use crate::world::{Call, UNTRIED, World, bare, count, host, writes};
 
 /// `registries` of them, in `objects` objects; each object with a fleet over two clusters of its own.
 fn config(registries: usize, objects: usize) -> String {
@@ -11,7 +11,7 @@ fn config(registries: usize, objects: usize) -> String {
     for name in &names {
         text += &format!(
             "  {name}: {{ server: {name}.example.com, source: {{ file: {{ path: secrets/harbor.json }} }}, secret: {{ \
-             name: ecs/registry/{name} }} }}\n"
+             name: ecs/registry/{name} }}, {UNTRIED} }}\n"
         );
     }
     text += "ecs_configs:\n";

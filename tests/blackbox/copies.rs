@@ -23,7 +23,7 @@ fn without_fleets(config: &str) -> String {
 
 #[tokio::test]
 async fn what_would_be_stored_is_shown_without_its_passwords_and_nothing_is_written() {
-    let world = World::start("what_would_be_stored_is_shown", with_hosts(Vec::new()), world::DEMO);
+    let world = World::start("what_would_be_stored_is_shown", with_hosts(Vec::new()), &world::DEMO);
     let (told, calls) = world.watched(&["render", "prod"]).await;
     assert_eq!((told.code, &told.json["version"]), (0, &json!(1)), "{told:#?}");
     assert!(writes(&calls).is_empty() && count(&calls, "GetObject") == 1, "{calls:#?}");
@@ -53,7 +53,7 @@ async fn what_would_be_stored_is_shown_without_its_passwords_and_nothing_is_writ
 
 #[tokio::test]
 async fn passwords_are_revealed_on_a_terminal_and_nowhere_else() {
-    let world = World::start("passwords_are_revealed_on_a_terminal", with_hosts(Vec::new()), world::DEMO);
+    let world = World::start("passwords_are_revealed_on_a_terminal", with_hosts(Vec::new()), &world::DEMO);
     for arguments in
         [&["render", "prod", "--reveal"][..], &["render", "prod", "--reveal", "--output", "json"]]
     {
@@ -83,7 +83,7 @@ async fn passwords_are_revealed_on_a_terminal_and_nowhere_else() {
 
 #[tokio::test]
 async fn what_cannot_be_rendered_is_told() {
-    let world = World::start("what_cannot_be_rendered_is_told", with_hosts(Vec::new()), world::DEMO);
+    let world = World::start("what_cannot_be_rendered_is_told", with_hosts(Vec::new()), &world::DEMO);
     let unknown = world.run(&["render", "prd"]).await;
     assert_eq!(unknown.code, Some(2));
     assert!(unknown.stderr.contains("prod"), "{}", unknown.stderr);
@@ -156,7 +156,7 @@ async fn a_task_gets_its_fragment_and_its_role_the_key_behind_the_alias() {
 
 #[tokio::test]
 async fn a_snippet_of_what_is_not_there_ends_in_2() {
-    let world = World::start("a_snippet_of_what_is_not_there", bare(), &without_fleets(world::DEMO));
+    let world = World::start("a_snippet_of_what_is_not_there", bare(), &without_fleets(&world::DEMO));
     for (arguments, said) in [
         (&["snippet", "habor"][..], "name one of dockerhub, ghcr, harbor"),
         (&["snippet", "harbor", "--for-account", "2222"], "twelve digits"),

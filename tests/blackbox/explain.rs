@@ -18,7 +18,7 @@ const BROKEN: &str = "\u{feff}ECS_CLUSTER=prod\r\nexport ECS_ENGINE_AUTH_TYPE=do
 
 /// A folder without any configuration.
 fn stranger(test: &str) -> World {
-    let world = World::start(test, bare(), world::DEMO);
+    let world = World::start(test, bare(), &world::DEMO);
     fs::remove_file(world.path("regcred.yaml")).expect("the world has one");
     world
 }
@@ -179,7 +179,7 @@ async fn an_object_is_explained_and_linted_where_it_is_with_and_without_a_config
 async fn an_object_is_mended_into_the_working_folder_and_stays_as_it_is() {
     let broken = format!("{OBJECT_HEAD}{BY_HAND}").replace('\n', "\r\n");
     let options = regcred_sandbox::Options { objects: vec![object(&broken)], ..bare() };
-    let world = World::start("an_object_is_mended_into_the_working_folder", options, world::DEMO);
+    let world = World::start("an_object_is_mended_into_the_working_folder", options, &world::DEMO);
     let linted = world.json(&["lint", "s3://acme-ecs/prod/ecs.config", "--fix"]).await;
     assert_eq!((linted.code, &linted.json["fixed"]["path"]), (3, &json!("ecs.config.fixed")), "{linted:#?}");
     assert_eq!(world.object().await, broken);

@@ -33,4 +33,5 @@ mod story;
 mod third;
 mod third_party;
 mod tools;
+mod verify;
 mod world;

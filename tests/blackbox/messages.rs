@@ -142,7 +142,7 @@ fleets:
 
 #[tokio::test]
 async fn a_mistake_on_the_command_line_ends_in_2_and_says_what_there_is() {
-    let world = World::start("a_mistake_on_the_command_line", bare(), world::DEMO);
+    let world = World::start("a_mistake_on_the_command_line", bare(), &world::DEMO);
     for (arguments, said) in [
         (&["sync", "--registry", "habor"][..], "dockerhub, ghcr, harbor"),
         (&["plan", "--fleet", "prd"], "prod"),
@@ -162,7 +162,7 @@ async fn a_mistake_on_the_command_line_ends_in_2_and_says_what_there_is() {
 
 #[tokio::test]
 async fn without_aws_a_pass_ends_with_what_to_look_at() {
-    let world = World::start("without_aws_a_pass_ends", bare(), world::DEMO);
+    let world = World::start("without_aws_a_pass_ends", bare(), &world::DEMO);
     let nowhere = world.regcred(&["sync"]).variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9").run().await;
     assert_eq!(nowhere.code, Some(4), "{}", nowhere.stderr);
     let told = errors(&nowhere.stderr);
@@ -292,7 +292,7 @@ async fn beside_a_json_result_everything_on_stderr_is_json_too() {
 
 #[tokio::test]
 async fn each_command_has_its_completions_and_its_manual_page() {
-    let world = World::start("each_command_has_its_completions", bare(), world::DEMO);
+    let world = World::start("each_command_has_its_completions", bare(), &world::DEMO);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let Ended { code, stdout, .. } = world.run(&["completions", shell]).await;
         assert_eq!(code, Some(0), "{shell}");

@@ -119,7 +119,7 @@ async fn what_was_named_for_the_plan_is_what_it_is_applied_to() {
 
 #[tokio::test]
 async fn a_file_that_is_no_plan_is_refused_in_three_lines() {
-    let world = World::start("a_file_that_is_no_plan", bare(), world::DEMO);
+    let world = World::start("a_file_that_is_no_plan", bare(), &world::DEMO);
     for (content, why) in [
         (None, "No such file"),
         (Some("password: x"), "it is no plan that regcred saved"),

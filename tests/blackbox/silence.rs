@@ -165,42 +165,52 @@ state: { bucket: acme-regcred }
 registries:
   env:
     server: env.example.com
+    verify: { enabled: false }
     source: { env: { username: PLANTED_USERNAME, password: PLANTED_PASSWORD } }
     secret: { name: planted/env, description: From the environment, tags: { team: platform } }
   json-file:
     server: json.example.com
+    verify: { enabled: false }
     source: { file: { path: planted/pair.json } }
     secret: { name: planted/json-file }
   password-file:
     server: password.example.com
+    verify: { enabled: false }
     source: { file: { username: robot$ecs, password_path: planted/password } }
     secret: { name: planted/password-file }
   config-json:
     server: config.example.com
+    verify: { enabled: false }
     source: { docker_config: { path: planted/config.json } }
     secret: { name: planted/config-json }
   dockercfg:
     server: older.example.com
+    verify: { enabled: false }
     source: { docker_config: { path: planted/dockercfg } }
     secret: { name: planted/dockercfg }
   docker-auth:
     server: auth.example.com
+    verify: { enabled: false }
     source: { docker_auth_config: { variable: PLANTED_AUTH } }
     secret: { name: planted/docker-auth }
   helper:
     server: helper.example.com
+    verify: { enabled: false }
     source: { docker_config: { path: planted/helpers.json, environment: [ANSWER, CODE] } }
     secret: { name: planted/helper }
   exec:
     server: exec.example.com
+    verify: { enabled: false }
     source: { exec: { command: [print, planted/printed], environment: [CODE] } }
     secret: { name: planted/exec }
   store:
     server: store.example.com
+    verify: { enabled: false }
     source: { secrets_manager: { secret: source/store, password_key: token } }
     secret: { name: planted/store }
   parameter:
     server: parameter.example.com
+    verify: { enabled: false }
     source: { ssm_parameter: { name: /source/parameter, username: parameter-user } }
     secret: { name: planted/parameter }
   vault:

@@ -14,11 +14,13 @@ fn config(source: &str) -> String {
 registries:
   odd:
     server: odd.example.com
+    verify: {{ enabled: false }}
     source_timeout: 1s
     source: {{ {source} }}
     secret: {{ name: published/odd }}
   harbor:
     server: harbor.example.com
+    verify: {{ enabled: false }}
     source: {{ file: {{ path: secrets/harbor.json }} }}
     secret: {{ name: published/harbor }}
 "

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::sdk::Aws;
 use crate::world::{
-    self, ACCOUNT, GOOD, HARBOR_IMAGE, HARBOR_PASSWORD, REGION, World, bare, by_name, count, fault, find,
-    host, hosts_of, object, sha256, with_hosts, writes,
+    self, ACCOUNT, GOOD, HARBOR_IMAGE, HARBOR_PASSWORD, REGION, UNTRIED, World, bare, by_name, count, fault,
+    find, host, hosts_of, object, sha256, with_hosts, writes,
 };
 
 const OWNER: &str = "regcred:registry";
@@ -21,7 +21,7 @@ fn config(names: &[&str]) -> String {
     for name in names {
         text += &format!(
             "  {name}:\n    server: {name}.example.com\n    source: {{ file: {{ path: secrets/harbor.json }} }}\n    \
-             secret: {{ name: ecs/registry/{name} }}\n"
+             secret: {{ name: ecs/registry/{name} }}\n    {UNTRIED}\n"
         );
     }
     text + &format!(

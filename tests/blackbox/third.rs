@@ -11,6 +11,7 @@ use crate::lies::{Behaviour, can_judge};
 use crate::sdk::Aws;
 use crate::third_party::{Running, ThirdParty};
 use crate::tools::{AwsEnvironment, Ended, Program};
+use crate::world::UNTRIED;
 
 const REGION: &str = "eu-west-1";
 
@@ -29,7 +30,7 @@ fn config(who: ThirdParty) -> String {
     for (n, registry) in names.iter().enumerate() {
         text += &format!(
             "  {registry}:\n    server: {registry}.example.com\n    source: {{ docker_config: {{ path: \
-             config.json }} }}\n    secret: {{ name: {}, description: Number {n}, tags: {{ team: platform }} }}\n",
+             config.json }} }}\n    secret: {{ name: {}, description: Number {n}, tags: {{ team: platform }} }}\n    {UNTRIED}\n",
             name(n)
         );
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use regcred_sandbox::client::Client;
@@ -29,8 +30,17 @@ pub(crate) const REGION: &str = "eu-west-1";
 const PASS_LIMIT: Duration = Duration::from_mins(5);
 
 /// The configuration of the demo: three registries, each from another kind of source, one object, one fleet of the
-/// clusters `web` and `batch`.
-pub(crate) const DEMO: &str = include_str!("../../config/demo.yaml");
+/// clusters `web` and `batch`. No credential is tried: what trying does is told in `verify.rs`.
+pub(crate) static DEMO: LazyLock<String> = LazyLock::new(|| DEMO_WITH_REGISTRIES.replace(TRIED, UNTRIED));
+
+/// [`DEMO`] as it is, with a registry that is tried at [`TRIED`].
+pub(crate) const DEMO_WITH_REGISTRIES: &str = include_str!("../../config/demo.yaml");
+
+/// How each registry of the demo is tried.
+pub(crate) const TRIED: &str = "verify: { endpoint: 'http://127.0.0.1:5000' }";
+
+/// For registries that are not there.
+pub(crate) const UNTRIED: &str = "verify: { enabled: false }";
 
 /// An image of the registry whose password is in a file.
 pub(crate) const HARBOR_IMAGE: &str = "harbor.example.com/team/app:1";
@@ -263,6 +273,11 @@ impl World {
         self.sandbox.endpoint()
     }
 
+    /// Where one of the registries is that the sandbox was started with.
+    pub(crate) fn registry(&self, name: &str) -> &str {
+        self.sandbox.registry(name)
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -391,7 +406,7 @@ pub(crate) fn sha256(password: &str) -> String {
 #[tokio::test]
 async fn a_world_runs_the_real_binary_against_an_aws_of_its_own() {
     let hosts = vec![host(GOOD[0], "web", Life::Memory), host(GOOD[4], "batch", Life::Memory)];
-    let world = World::start("a_world_runs_the_real_binary", with_hosts(hosts), DEMO);
+    let world = World::start("a_world_runs_the_real_binary", with_hosts(hosts), &DEMO);
     let (told, calls) = world.watched(&["sync"]).await;
     assert_eq!((told.code, &told.json["verdict"]), (0, &"converged".into()), "{told:#?}");
     assert!(

@@ -12,6 +12,7 @@ use crate::credential::Credential;
 use crate::fingerprint::FingerprintKey;
 use crate::formats::ecs_config::{self, Edited, Foreign, Note, Wanted};
 use crate::formats::repository_credentials;
+use crate::login::Trial;
 use crate::names::{EcsConfigName, LocationName, RegistryName};
 use crate::observed::{Observed, Precondition, Published};
 use crate::plan::{
@@ -80,7 +81,7 @@ pub fn secret(spec: &SecretSpec, wish: &Wish, observed: &Observed) -> (SecretSte
             let content = repository_credentials::render(credential);
             (step(None, SecretAction::Create), Some(Write { content, expects: Precondition::Absent }))
         }
-        Observed::Present(Published { content, version, arn }) => {
+        Observed::Present(Published { content, version, arn, since: _ }) => {
             let is_there = repository_credentials::parse(content).is_ok_and(|login| login.is(credential));
             if is_there {
                 let version = version.tag.clone();
@@ -237,15 +238,18 @@ pub struct PublishedLogins {
     logins: Vec<Login>,
     /// Something could not be looked at.
     unseen: bool,
+    /// Something was seen to hold no credential of it.
+    lacking: bool,
+    since: Option<DateTime<Utc>>,
 }
 
 impl PublishedLogins {
     pub fn add_secret(&mut self, observed: &Observed) {
         match observed {
             Observed::Unknown(_) => self.unseen = true,
-            Observed::Absent => {}
+            Observed::Absent => self.lacking = true,
             Observed::Present(published) => {
-                self.logins.extend(repository_credentials::parse(&published.content).ok());
+                self.add(published, repository_credentials::parse(&published.content).ok());
             }
         }
     }
@@ -253,16 +257,39 @@ impl PublishedLogins {
     pub fn add_object(&mut self, observed: &Observed, server: &Server) {
         match observed {
             Observed::Unknown(_) => self.unseen = true,
-            Observed::Absent => {}
+            Observed::Absent => self.lacking = true,
             Observed::Present(published) => {
                 let auth = Environment::parse(published.content.expose().as_bytes()).auth();
-                if let Some(PullAuth::Login(login)) =
-                    AuthMap::read(&auth).lookup(&some_image(server)).certain()
-                {
-                    self.logins.push(login.clone());
-                }
+                let login = match AuthMap::read(&auth).lookup(&some_image(server)).certain() {
+                    Some(PullAuth::Login(login)) => Some(login.clone()),
+                    Some(_) | None => None,
+                };
+                self.add(published, login);
             }
         }
+    }
+
+    fn add(&mut self, published: &Published, login: Option<Login>) {
+        match login {
+            Some(login) => {
+                self.since = self.since.into_iter().chain(published.since).min();
+                self.logins.push(login);
+            }
+            None => self.lacking = true,
+        }
+    }
+
+    /// The credentials, each as often as it is published.
+    pub fn credentials(&self) -> impl Iterator<Item = Credential> {
+        // What is no credential to us is none to a registry.
+        self.logins
+            .iter()
+            .filter_map(|login| Credential::new(login.username.clone(), login.password.clone(), None).ok())
+    }
+
+    /// Whether a pass would write this credential anywhere: what has to be tried before.
+    pub fn lacks(&self, credential: &Credential) -> bool {
+        self.lacking || self.logins.iter().any(|login| !login.is(credential))
     }
 }
 
@@ -280,6 +307,7 @@ pub fn registry(
     server: &Server,
     reading: &SourceReading,
     published: &PublishedLogins,
+    login: Trial,
     key: &FingerprintKey,
     now: DateTime<Utc>,
 ) -> RegistryPlan {
@@ -292,11 +320,17 @@ pub fn registry(
             notes: notes.clone(),
         },
     };
-    RegistryPlan { name: name.clone(), server: server.clone(), credential }
+    RegistryPlan {
+        name: name.clone(),
+        server: server.clone(),
+        credential,
+        login,
+        published_since: published.since,
+    }
 }
 
 fn change(credential: &Credential, published: &PublishedLogins, key: &FingerprintKey) -> CredentialChange {
-    let PublishedLogins { logins, unseen } = published;
+    let PublishedLogins { logins, unseen, lacking: _, since: _ } = published;
     match logins.iter().find(|login| !login.is(credential)) {
         Some(other) => match Credential::new(other.username.clone(), other.password.clone(), None) {
             Ok(old) if old.username() == credential.username() => {
@@ -330,6 +364,7 @@ mod tests {
             content: content.into(),
             version: Version { tag: "v1".into(), id: Some("v1".into()) },
             arn: Some("arn:secret".into()),
+            since: None,
         })
     }
 
@@ -467,6 +502,7 @@ mod tests {
             &server,
             &reading,
             published,
+            Trial::Unneeded,
             &key(),
             DateTime::UNIX_EPOCH,
         )
@@ -484,6 +520,26 @@ mod tests {
         let mut unseen = PublishedLogins::default();
         unseen.add_secret(&unknown());
         assert_eq!(change(read("u", "p"), &unseen), CredentialChange::Unknown);
+    }
+
+    #[test]
+    fn a_credential_is_lacked_where_any_place_would_be_written() {
+        let server = Server::parse("quay.io").unwrap();
+        let wanted = credential("u", "p");
+        let pair = r#"{"username":"u","password":"p"}"#;
+        let lacks = |observed: &[Observed]| {
+            let mut published = PublishedLogins::default();
+            for each in observed {
+                published.add_secret(each);
+            }
+            published.lacks(&wanted)
+        };
+        assert!(!lacks(&[present(pair)]) && !lacks(&[present(pair), unknown()]) && !lacks(&[]));
+        assert!(lacks(&[present(pair), Observed::Absent]) && lacks(&[present("{}")]));
+        assert!(lacks(&[present(r#"{"username":"u","password":"q"}"#)]));
+        let mut published = PublishedLogins::default();
+        published.add_object(&present("ECS_CLUSTER=prod\n"), &server);
+        assert!(published.lacks(&wanted));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod formats;
 pub mod host;
 pub mod invocation;
 pub mod lint;
+pub mod login;
 pub mod names;
 pub mod observed;
 pub mod plan;

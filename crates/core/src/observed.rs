@@ -1,5 +1,7 @@
 //! What was seen at a target, with "cannot tell" as a value.
 
+use chrono::{DateTime, Utc};
+
 use crate::report::Failure;
 use crate::secret::Secret;
 
@@ -22,6 +24,8 @@ pub struct Published {
     pub version: Version,
     /// Of a Secrets Manager secret.
     pub arn: Option<String>,
+    /// When this content was written, as AWS tells it.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// The names of one version of a target's content.

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::credential::Expiry;
 use crate::fingerprint::{Fingerprint, Revision};
 use crate::host::ClusterName;
+use crate::login::Trial;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use crate::report::{Failure, Verdict};
 use crate::rollout::{
@@ -48,6 +50,11 @@ pub struct RegistryPlan {
     pub server: Server,
     #[serde(flatten)]
     pub credential: CredentialPlan,
+    /// Whether the registry accepts it.
+    pub login: Trial,
+    /// What is published of it is there since then, or longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_since: Option<DateTime<Utc>>,
 }
 
 /// What one restart takes on a healthy host. AWS publishes no figure; seconds are normal, and the script itself polls
@@ -88,8 +95,12 @@ impl Estimate {
 }
 
 impl RegistryPlan {
-    pub fn is_unreadable(&self) -> bool {
-        matches!(self.credential, CredentialPlan::Unreadable { .. })
+    /// Why its credential is not published.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.credential {
+            CredentialPlan::Unreadable { failure } => Some(failure),
+            CredentialPlan::Read { .. } => self.login.failure(),
+        }
     }
 }
 
@@ -159,6 +170,10 @@ pub enum SecretAction {
 pub enum Hold {
     /// The credential's source could not be read.
     SourceFailed,
+    /// The registry does not accept the credential.
+    Rejected,
+    /// The credential could not be tried at the registry.
+    Untried,
     /// The secret in the same location could not be stored, and it comes first.
     SecretFailed,
     /// The credential cannot be written in the object's format.
@@ -320,10 +335,7 @@ impl Plan {
 
     /// Every failure that was met while planning.
     pub fn failures(&self) -> Vec<&Failure> {
-        let registries = self.registries.iter().filter_map(|registry| match &registry.credential {
-            CredentialPlan::Unreadable { failure } => Some(failure),
-            CredentialPlan::Read { .. } => None,
-        });
+        let registries = self.registries.iter().filter_map(RegistryPlan::failure);
         let secrets = self.secrets.iter().filter_map(|step| match &step.action {
             SecretAction::Blocked { failure } => Some(failure),
             SecretAction::Unchanged { .. }

@@ -161,7 +161,8 @@ impl Preconditions {
 
     pub fn of(plan: &Plan, key: KeyIs) -> Self {
         let Plan { version: _, registries, secrets, objects, fleets, estimate: _ } = plan;
-        let registry = |RegistryPlan { name, server: _, credential }: &RegistryPlan| {
+        let registry = |plan: &RegistryPlan| {
+            let RegistryPlan { name, server: _, credential, login: _, published_since: _ } = plan;
             let fingerprint = match (credential, key) {
                 (CredentialPlan::Read { fingerprint, .. }, KeyIs::Kept) => Some(fingerprint.clone()),
                 (CredentialPlan::Read { .. }, KeyIs::Passing) | (CredentialPlan::Unreadable { .. }, _) => {

@@ -43,7 +43,7 @@ fn unknown() -> Observed {
 
 fn present(content: Secret, version: usize) -> Observed {
     let version = Version { tag: format!("v{version}"), id: Some(format!("v{version}")) };
-    Observed::Present(Published { content, version, arn: None })
+    Observed::Present(Published { content, version, arn: None, since: None })
 }
 
 fn secret_content() -> impl Strategy<Value = Observed> {

@@ -14,6 +14,7 @@ use crate::control::{Advance, HeldCall, HostView, PullView, StatusChange, Time};
 use crate::faults::Fault;
 use crate::hosts::{Behaviour, HostSpec};
 use crate::leeway::Leeway;
+use crate::registries::{Account, RegistryView};
 use crate::services::ecs::Status;
 
 /// Drives a sandbox that may run in another process.
@@ -113,6 +114,19 @@ impl Client {
 
     pub fn set_leeway(&self, leeway: Leeway) -> Result<(), ClientError> {
         self.put("PUT", "leeway", &leeway)
+    }
+
+    pub fn registries(&self) -> Result<Vec<RegistryView>, ClientError> {
+        self.get("registries")
+    }
+
+    /// Replaces the accounts of a registry.
+    pub fn set_accounts(&self, registry: &str, accounts: &[Account]) -> Result<(), ClientError> {
+        self.put("PUT", &format!("registries/{registry}/accounts"), &accounts)
+    }
+
+    pub fn clear_logins(&self, registry: &str) -> Result<(), ClientError> {
+        self.exchange("DELETE", &format!("registries/{registry}/logins"), b"").map(drop)
     }
 
     fn get<T: DeserializeOwned>(&self, tail: &str) -> Result<T, ClientError> {

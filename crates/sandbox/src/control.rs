@@ -28,6 +28,9 @@
 //! | `PUT roles` | [`Role`](crate::Role) | declares a role, or replaces it |
 //! | `GET secrets` | | a list of [`SecretView`]: metadata, never a value |
 //! | `PUT secrets/owning-service` | [`OwningService`] | as if a service of AWS managed the secret |
+//! | `GET registries` | | a list of [`RegistryView`](crate::RegistryView) |
+//! | `PUT registries/NAME/accounts` | list of [`Account`](crate::Account) | replaces the registry's accounts |
+//! | `DELETE registries/NAME/logins` | | forgets the registry's logins |
 //! | `GET leeway`, `PUT leeway` | [`Leeway`](crate::Leeway) | how what AWS leaves open is filled |
 //!
 //! A line of the log is `{"service", "operation", "status", "request", "response"}` with the bodies of the JSON services as

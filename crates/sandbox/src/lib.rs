@@ -21,6 +21,7 @@ mod leeway;
 mod model;
 mod options;
 mod paging;
+mod registries;
 mod server;
 mod services;
 mod sigv4;
@@ -30,6 +31,7 @@ pub use identity::{Effect as PolicyEffect, Role, STATIC_SECRET_KEY, Statement, T
 pub use leeway::Leeway;
 pub use options::{BucketSeed, ClusterSeed, DocumentSeed, KeySeed, ObjectSeed, Options, ParameterSeed};
 pub use paging::Pages;
+pub use registries::{Account, ChallengeKind, LoginView, RegistrySeed, RegistryView, Repository, Visibility};
 pub use server::Sandbox;
 pub use services::Service;
 pub use services::ecs::MissingAttribute;

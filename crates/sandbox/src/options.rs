@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hosts::HostSpec;
 use crate::identity::{Role, Statement};
+use crate::registries::RegistrySeed;
 use crate::services::ssm::ParameterKind;
 
 /// How a sandbox is started, and what is there from the start. The default is an empty one on a free port.
@@ -28,6 +29,8 @@ pub struct Options {
     pub parameters: Vec<ParameterSeed>,
     pub keys: Vec<KeySeed>,
     pub roles: Vec<Role>,
+    /// Container registries, each on a port of its own.
+    pub registries: Vec<RegistrySeed>,
     /// What the role of an instance profile may do when `roles` does not name it.
     pub host_statements: Vec<Statement>,
 }
@@ -46,6 +49,7 @@ impl Default for Options {
             parameters: Vec::new(),
             keys: Vec::new(),
             roles: Vec::new(),
+            registries: Vec::new(),
             host_statements: vec![Statement::allow(&["s3:GetObject"], &["arn:aws:s3:::*/*"])],
         }
     }

@@ -25,9 +25,9 @@ pub(crate) struct DemoArguments {
 }
 
 pub(crate) async fn run(arguments: DemoArguments) -> Result<Verdict, Stop> {
-    let workspace = Workspace::create().map_err(|error| failed("cannot make a folder", &error))?;
     let sandbox =
         Sandbox::start(world::options()).map_err(|error| failed("cannot serve the embedded AWS", &error))?;
+    let workspace = Workspace::create(&sandbox).map_err(|error| failed("cannot make a folder", &error))?;
     let demo = Demo { workspace, sandbox };
     let ended = demo.tell().await;
     match ended {
@@ -72,8 +72,14 @@ impl Demo {
         )?;
         as_told &= self.regcred(&["sync"], Verdict::Partial).await?;
 
-        title("The password of harbor changes, at its source.")?;
-        self.workspace.change_password().map_err(|error| stuck(&error))?;
+        title(
+            "The password of harbor changes, and is mistyped at its source. It is tried before it is published.",
+        )?;
+        self.workspace.mistype_password(&self.sandbox).map_err(|error| stuck(&error))?;
+        as_told &= self.regcred(&["plan"], Verdict::Partial).await?;
+
+        title("Mended.")?;
+        self.workspace.correct_password().map_err(|error| stuck(&error))?;
         as_told &= self.regcred(&["plan"], Verdict::Drift).await?;
 
         title("Bring it everywhere.")?;
@@ -102,6 +108,7 @@ impl Demo {
         let meaning = match expected {
             _ if !as_told => "which is not how this demo goes: please report it",
             Verdict::Drift => "there is something to do",
+            Verdict::Partial if arguments == ["plan"] => "not everything can be done",
             Verdict::Partial => "done, but not every host could be reached",
             Verdict::Converged | Verdict::Internal | Verdict::Usage | Verdict::Halted | Verdict::Leased => "",
         };

@@ -1,9 +1,11 @@
 //! What there is before the story begins.
 
 use regcred_sandbox::hosts::{Behaviour, DOCUMENT, DOCUMENT_NAME, HostSpec, Life, Platform};
-use regcred_sandbox::{BucketSeed, DocumentSeed, ObjectSeed, Options, STATIC_SECRET_KEY};
+use regcred_sandbox::{
+    Account, BucketSeed, ChallengeKind, DocumentSeed, ObjectSeed, Options, RegistrySeed, STATIC_SECRET_KEY,
+};
 
-use super::workspace::Workspace;
+use super::workspace::{OLD_PASSWORD, Workspace};
 
 pub(super) const OPENING: &str = "\
 An AWS and a fleet, on this machine alone. Each host runs the real host script in a real shell.
@@ -14,6 +16,7 @@ An AWS and a fleet, on this machine alone. Each host runs the real host script i
 
 const ACCOUNT: &str = "111111111111";
 const REGION: &str = "eu-west-1";
+const DOCKER_HUB_TOKEN: &str = "docker-hub-token-of-the-demo";
 
 /// The pair of lines that somebody once wrote by hand, and that every host runs with.
 const BY_HAND: &str = "\
@@ -45,8 +48,25 @@ pub(super) fn options() -> Options {
             content: DOCUMENT.into(),
         }],
         hosts: hosts(),
+        registries: registries(),
         ..Options::default()
     }
+}
+
+/// The registries of the configuration, each with the account that its source has at first.
+fn registries() -> Vec<RegistrySeed> {
+    let seed = |name: &str, username: &str, password: &str| RegistrySeed {
+        name: name.into(),
+        port: 0,
+        challenge: ChallengeKind::Bearer,
+        accounts: vec![Account { username: username.into(), password: password.into() }],
+        repositories: Vec::new(),
+    };
+    vec![
+        seed("dockerhub", "acme", DOCKER_HUB_TOKEN),
+        seed("ghcr", "ghcr-bot", "ghcr-token-of-the-demo"),
+        seed("harbor", "robot", OLD_PASSWORD),
+    ]
 }
 
 fn hosts() -> Vec<HostSpec> {
@@ -92,7 +112,7 @@ pub(super) fn environment(endpoint: &str) -> Vec<(&'static str, String)> {
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("DOCKERHUB_USERNAME", "acme".to_owned()),
-        ("DOCKERHUB_TOKEN", "docker-hub-token-of-the-demo".to_owned()),
+        ("DOCKERHUB_TOKEN", DOCKER_HUB_TOKEN.to_owned()),
     ]
 }
 

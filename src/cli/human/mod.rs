@@ -9,6 +9,7 @@ mod plan;
 mod report;
 mod snippet;
 mod status;
+mod verification;
 mod words;
 
 pub(super) use explain::explanations;
@@ -17,6 +18,7 @@ pub(super) use plan::plan;
 pub(super) use report::report;
 pub(super) use snippet::snippets;
 pub(super) use status::status;
+pub(super) use verification::verification;
 pub(super) use words::{hold, outcome};
 
 /// Lines of text, made one by one.

@@ -50,13 +50,18 @@ pub(crate) fn plan(plan: &Plan) -> String {
 }
 
 pub(super) fn registries(page: &mut Page, registries: &[RegistryPlan]) {
-    for RegistryPlan { name, server, credential } in registries {
+    for RegistryPlan { name, server, credential, login, published_since } in registries {
         match credential {
             CredentialPlan::Read { fingerprint, change, expiry, notes } => {
                 let expires = expiry.map_or_else(String::new, |Expiry { expires, .. }| {
                     format!("; expires {}", words::day(expires))
                 });
-                page.line(format!("{name}: {}{expires}", words::change(change, fingerprint.short())));
+                let change = words::change(change, fingerprint.short());
+                let trial = words::trial(login).map_or_else(String::new, |trial| format!("; {trial}"));
+                page.line(format!("{name}: {change}{expires}{trial}"));
+                if login.hold().is_some() {
+                    page.line(format!("  {}", words::stays(server, *published_since)));
+                }
                 if let Some(warning) = expiry.as_ref().and_then(words::expires_soon) {
                     page.line(format!("  {warning}"));
                 }

@@ -20,6 +20,13 @@ pub(crate) fn report(report: &Report) -> String {
                         .unwrap_or_else(|| format!("expires {}", words::day(expiry.expires)));
                     page.line(format!("{}: {said}", registry.name));
                 }
+                if let Some(trial) = words::trial(&registry.login) {
+                    page.line(format!("{}: {trial}", registry.name));
+                }
+                if let Some(failure) = registry.login.failure() {
+                    page.line(three_lines(failure));
+                    page.line(format!("  {}", words::stays(&registry.server, registry.published_since)));
+                }
                 for note in notes {
                     page.line(format!("{}: note: {note}", registry.name));
                 }

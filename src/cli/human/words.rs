@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use regcred_core::credential::Expiry;
+use regcred_core::login::{Trial, Unreachable};
 use regcred_core::plan::{CredentialChange, Hold};
 use regcred_core::rollout::{Explanation, HostOutcome, MaxUnavailable};
+use regcred_core::server::Server;
 
 /// How one host ended, in a word.
 pub(super) fn ended(outcome: &HostOutcome) -> &'static str {
@@ -36,6 +38,8 @@ pub(crate) fn outcome(outcome: &HostOutcome) -> String {
 pub(crate) fn hold(why: Hold) -> &'static str {
     match why {
         Hold::SourceFailed => "its source could not be read",
+        Hold::Rejected => "the registry does not accept its new credential",
+        Hold::Untried => "its new credential could not be tried at the registry",
         Hold::SecretFailed => "its secret, which comes first, could not be stored",
         Hold::NotRenderable => "its credential does not fit the format",
         Hold::OutOfScope => "it was not named",
@@ -71,6 +75,37 @@ pub(super) fn expires_soon(expiry: &Expiry) -> Option<String> {
             expires.format("%Y-%m-%d %H:%M UTC")
         )
     })
+}
+
+/// What is known of a candidate, where there is anything to say.
+pub(super) fn trial(trial: &Trial) -> Option<String> {
+    match trial {
+        Trial::NoCandidate | Trial::Unneeded => None,
+        Trial::Pending => Some("not tried at the registry yet".to_owned()),
+        Trial::Off => Some("not tried at the registry, as verify.enabled is false".to_owned()),
+        Trial::Accepted(accepted) => Some(format!("accepted {accepted}")),
+        Trial::Rejected { .. } => Some("REJECTED by the registry".to_owned()),
+        Trial::RejectedBefore { .. } => {
+            Some("rejected by the registry before, and not tried again".to_owned())
+        }
+        Trial::CannotTell { unreachable: Unreachable::Hold, .. } => {
+            Some("could not be tried at the registry".to_owned())
+        }
+        Trial::CannotTell { unreachable: Unreachable::Publish, failure, .. } => {
+            Some(format!("published untried, as verify.unreachable is `publish`: {}", failure.why))
+        }
+    }
+}
+
+/// What stays published in place of a candidate, and since when it is there.
+pub(super) fn stays(server: &Server, since: Option<DateTime<Utc>>) -> String {
+    match since {
+        Some(since) => format!(
+            "what is published of {server} stays; it is there since {} at the latest",
+            since.format("%Y-%m-%d %H:%M UTC")
+        ),
+        None => format!("nothing is published of {server} so far"),
+    }
 }
 
 pub(super) fn max_unavailable(limit: MaxUnavailable) -> String {

@@ -10,6 +10,7 @@ mod locations;
 mod registries;
 mod sources;
 mod vault;
+mod verify;
 
 use std::path::Path;
 use std::time::Duration;

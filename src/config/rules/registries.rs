@@ -47,10 +47,15 @@ impl Rules<'_, '_> {
         let source = self.source(&raw.source, &path.key("source"));
         let source_timeout = self.span(&raw.source_timeout, &path.key("source_timeout"), &SOURCE_TIMEOUT);
         let secret = raw.secret.as_ref().map(|secret| self.secret(secret, &path.key("secret")));
+        let verify = match &server {
+            Some(server) => self.verify(raw.verify.as_ref(), server, &path.key("verify")),
+            None => None,
+        };
         named?;
         Some(Registry {
             server: server?,
             source: source?,
+            verify: verify?,
             source_timeout: source_timeout?,
             secret: match secret {
                 Some(secret) => Some(secret?),

@@ -23,6 +23,7 @@ use self::worlds::{FILES, Kind, World, all};
 use super::vault::VaultFlaw;
 use super::*;
 use crate::aws::AwsErrorKind;
+use crate::config::Verify;
 
 const SECRET: &str = "s3cr3t-of-the-tests";
 
@@ -216,6 +217,7 @@ fn a_pipe_without_a_writer_ends_at_its_time_limit_and_holds_up_neither_the_other
         source: SourceReference::PasswordFile { username: "robot".into(), password_path: path.to_owned() },
         source_timeout: limit,
         secret: None,
+        verify: Verify::Off,
     };
     let mut registries: BTreeMap<_, _> =
         (0..50).map(|n| (RegistryName::new(format!("stuck-{n}")), registry(&pipe))).collect();

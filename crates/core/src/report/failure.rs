@@ -23,13 +23,15 @@ pub enum FailureKind {
     Source,
     /// AWS refused: a permission is missing.
     AccessDenied,
+    /// The registry does not accept the credential.
+    Rejected,
     /// A resource that has to exist does not.
     Missing,
     /// regcred will not do this, because it would do harm or is not its own to do.
     Refused,
     /// Something moved since it was decided on.
     Superseded,
-    /// AWS throttled all tries.
+    /// All tries were throttled.
     Throttled,
     /// No answer, or the service failed.
     Unreachable,

@@ -206,8 +206,8 @@ impl Report {
             + objects.iter().filter(|each| !each.is_right()).count()
             + fleets.iter().map(FleetReport::unseen).sum::<usize>();
         let revocation = Revocation::new(counts.old(), counts.unknown(), counts.unsupported, places, ground);
-        let unread = registries.iter().any(RegistryPlan::is_unreadable);
-        let stores = if unread || places > 0 { Verdict::Partial } else { Verdict::Converged };
+        let held = registries.iter().any(|registry| registry.failure().is_some());
+        let stores = if held || places > 0 { Verdict::Partial } else { Verdict::Converged };
         let verdict = fleets.iter().map(FleetReport::verdict).fold(stores, Verdict::worse);
         Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
     }

@@ -18,6 +18,7 @@ use crate::hosts::{Behaviour, Host, HostSpec};
 use crate::identity::Role;
 use crate::leeway::Leeway;
 use crate::options::KeySeed;
+use crate::registries::Account;
 
 /// Answers a request below `/_sandbox/`; `tail` is what follows.
 pub(super) fn answer(shared: &Arc<Shared>, tail: &str, parts: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
@@ -61,6 +62,15 @@ fn route(shared: &Arc<Shared>, tail: &str, parts: &Parts, body: &[u8]) -> Result
         let (id, verb) = rest.split_once('/').unwrap_or((rest, ""));
         let host = shared.fleet.get(id).ok_or_else(|| Wrong::no_host(id))?;
         return on_host(shared, &host, verb, parts, body);
+    }
+    if let Some((name, what)) = tail.strip_prefix("registries/").and_then(|rest| rest.split_once('/')) {
+        let known = match (&parts.method, what) {
+            (&Method::PUT, "accounts") => shared.registries.set_accounts(name, read::<Vec<Account>>(body)?),
+            (&Method::DELETE, "logins") => shared.registries.clear_logins(name),
+            (method, _) => return Err(no_route(method, tail)),
+        };
+        let none = || Wrong { status: StatusCode::NOT_FOUND, text: format!("there is no registry {name}") };
+        return if known { Ok(DONE.into()) } else { Err(none()) };
     }
     match (&parts.method, tail) {
         (&Method::GET, "hosts") => {
@@ -111,6 +121,7 @@ fn route(shared: &Arc<Shared>, tail: &str, parts: &Parts, body: &[u8]) -> Result
                 Err(Wrong { status: StatusCode::NOT_FOUND, text: format!("there is no secret {name}") })
             }
         }
+        (&Method::GET, "registries") => said(&shared.registries.views()),
         (&Method::GET, "leeway") => said(&*lock(&shared.leeway)),
         (&Method::PUT, "leeway") => {
             *lock(&shared.leeway) = read::<Leeway>(body)?;

@@ -30,6 +30,7 @@ use crate::faults::Faults;
 use crate::identity::Identity;
 use crate::leeway::Leeway;
 use crate::options::{ClusterSeed, DocumentSeed, KeySeed, Options, ParameterSeed};
+use crate::registries::{Registries, RegistryView};
 use crate::services::Regions;
 use crate::services::kms::Kms;
 use crate::services::s3::S3;
@@ -39,6 +40,7 @@ use silence::{Dropped, Held};
 /// A running sandbox. It ends when it is stopped or dropped.
 pub struct Sandbox {
     address: SocketAddr,
+    registries: Vec<RegistryView>,
     server: Option<Server>,
 }
 
@@ -62,6 +64,7 @@ pub(crate) struct Shared {
     held: Held,
     fleet: Fleet,
     leeway: Mutex<Leeway>,
+    registries: Registries,
 }
 
 /// The largest body that is read: an ecs.config is a thousand times smaller.
@@ -78,9 +81,15 @@ impl Sandbox {
             .thread_name("regcred-sandbox")
             .enable_all()
             .build()?;
-        let shared = Shared::new(options, address)?;
+        let mut options = options;
+        let (registries, unserved) = Registries::bind(std::mem::take(&mut options.registries))?;
+        let views = registries.views();
+        let shared = Shared::new(options, address, registries)?;
         let listener = {
             let _inside = runtime.enter();
+            for registry in unserved {
+                registry.serve()?;
+            }
             TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
@@ -94,7 +103,16 @@ impl Sandbox {
             });
         };
         let thread = thread::Builder::new().name("regcred-sandbox".into()).spawn(serve)?;
-        Ok(Self { address, server: Some(Server { stop, thread }) })
+        Ok(Self { address, registries: views, server: Some(Server { stop, thread }) })
+    }
+
+    /// Where the registry of this name is reached: `http://127.0.0.1:PORT`.
+    ///
+    /// # Panics
+    /// If it is not one of those that the sandbox was started with.
+    pub fn registry(&self, name: &str) -> &str {
+        let known = self.registries.iter().find(|registry| registry.name == name);
+        &known.unwrap_or_else(|| panic!("no registry is named {name}")).endpoint
     }
 
     /// What `AWS_ENDPOINT_URL` is to be set to.
@@ -118,7 +136,7 @@ impl Drop for Sandbox {
 }
 
 impl Shared {
-    fn new(options: Options, address: SocketAddr) -> io::Result<Arc<Self>> {
+    fn new(options: Options, address: SocketAddr, registries: Registries) -> io::Result<Arc<Self>> {
         let Options {
             port: _,
             default_account,
@@ -131,6 +149,7 @@ impl Shared {
             parameters,
             keys,
             roles,
+            registries: _,
             host_statements,
         } = options;
         let shared = Arc::new(Self {
@@ -145,6 +164,7 @@ impl Shared {
             held: Held::default(),
             fleet: Fleet::default(),
             leeway: Mutex::default(),
+            registries,
         });
         for KeySeed { alias, account, region, enabled } in keys {
             lock(&shared.kms).at(&account, &region).set(&alias, enabled);
@@ -175,7 +195,7 @@ impl Shared {
 }
 
 /// A panic in one call is that call's; the state of the others is still what it was between two steps.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
