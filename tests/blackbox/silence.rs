@@ -215,6 +215,7 @@ registries:
     secret: { name: planted/parameter }
   vault:
     server: vault.example.com
+    verify: { enabled: false }
     source:
       vault:
         address: VAULT_ADDRESS
