@@ -51,7 +51,7 @@ struct Form {
     saved_plan: u32,
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub(super) fn read(path: &Path) -> Result<SavedPlan, Stop> {
     let refused = |why: String| {
         Stop::Usage(Failure::new(
