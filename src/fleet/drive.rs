@@ -173,14 +173,29 @@ impl Driver<'_> {
     }
 
     async fn poll(&self, command: CommandId, failures: &mut Vec<Failure>) -> Event {
-        let invocations = match self.script.invocations(&command).await {
-            Ok(invocations) => invocations,
+        match self.script.invocations(&command).await {
+            Ok(invocations) => Event::Polled { command, invocations },
             Err(error) => {
                 note(failures, error.failure(format!("cannot follow command {command}")));
-                Vec::new()
+                match error.kind {
+                    // Each later poll would be denied as well, until the hosts are given up after many minutes.
+                    AwsErrorKind::AccessDenied => {
+                        tracing::warn!(fleet = %self.script.fleet, %command, "the command may not be followed");
+                        Event::Unfollowable { command }
+                    }
+                    AwsErrorKind::NotFound
+                    | AwsErrorKind::Exists
+                    | AwsErrorKind::PreconditionFailed
+                    | AwsErrorKind::Conflict
+                    | AwsErrorKind::NoCredentials
+                    | AwsErrorKind::Throttled
+                    | AwsErrorKind::KeyFailed
+                    | AwsErrorKind::Invalid
+                    | AwsErrorKind::NotSent
+                    | AwsErrorKind::NoAnswer => Event::Polled { command, invocations: Vec::new() },
+                }
             }
-        };
-        Event::Polled { command, invocations }
+        }
     }
 
     async fn inspect(&self, command: CommandId, failures: &mut Vec<Failure>) -> Event {

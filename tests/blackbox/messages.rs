@@ -55,6 +55,7 @@ async fn each_denied_call_is_told_in_three_lines_with_the_action_to_allow_and_th
         (Ecs, "PutAttributes", "ecs:PutAttributes", "container-instance/", 4),
         (Ssm, "DescribeInstanceInformation", "ssm:DescribeInstanceInformation", "*", 4),
         (Ssm, "SendCommand", "ssm:SendCommand", "document/regcred-refresh", 5),
+        (Ssm, "ListCommandInvocations", "ssm:ListCommandInvocations", "*", 5),
     ];
     for (service, operation, action, resource, code) in denied {
         let world = World::start("each_denied_call_is_told", with_hosts(pair()), &world::swift());

@@ -5,7 +5,7 @@ use regcred_sandbox::{Effect, Fault, Match, Options, Service};
 use serde_json::{Value, json};
 
 use crate::world::{
-    self, GOOD, HARBOR_IMAGE, HARBOR_PASSWORD, World, by_name, count, fault, host, hosts_of, sha256,
+    self, GOOD, HARBOR_IMAGE, HARBOR_PASSWORD, World, by_name, count, fault, find, host, hosts_of, sha256,
     with_hosts,
 };
 
@@ -124,6 +124,26 @@ async fn a_server_error_on_a_send_is_not_tried_again() {
     let (told, calls) = world.watched(&["sync"]).await;
     assert_eq!((told.code, count(&calls, "SendCommand")), (5, 1), "{told:#?}");
     assert_eq!(hosts_of(&told)[GOOD[0]], "unproven", "it may be at work");
+}
+
+#[tokio::test]
+async fn a_command_that_may_not_be_followed_is_told_at_once_and_its_hosts_are_asked_again_by_the_next_pass() {
+    // Hosts are given up after `command_timeout`, the script's own time and some slack: more than ten minutes.
+    let world = World::start("a_command_that_may_not_be_followed", with_hosts(pair()), &world::swift());
+    world.client().set_faults(&[fault(Service::Ssm, "ListCommandInvocations", Effect::Deny)]).unwrap();
+    let began = std::time::Instant::now();
+    let (told, calls) = world.watched(&["sync"]).await;
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_eq!((told.code, count(&calls, "ListCommandInvocations")), (5, 1), "{told:#?}");
+    let line = find(&told.json["fleets"][0]["hosts"], "host", GOOD[0]);
+    assert_eq!((&line["outcome"], &line["why"]["because"]), (&json!("unproven"), &json!("not_followed")));
+    assert!(failures(&told.json["fleets"][0]).contains("allow ssm:ListCommandInvocations on *"), "{told:#?}");
+    assert_eq!(world.restarts()[GOOD[4]], 0, "one host is sent to, not all");
+
+    world.client().set_faults(&[]).unwrap();
+    let told = world.json(&["sync"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(world.restarts(), [(GOOD[0].into(), 1), (GOOD[4].into(), 1)].into());
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub enum Step {
         /// SSM's own `MaxErrors`, a second fence: what is left of the fleet's.
         max_errors: u32,
     },
-    /// List the command's invocations, all pages: [`Event::Polled`], empty if that failed.
+    /// List the command's invocations, all pages: [`Event::Polled`], empty if that failed; or [`Event::Unfollowable`].
     Poll { command: CommandId },
     /// Read the command itself, since it shows no invocations: [`Event::Inspected`].
     Inspect { command: CommandId },
@@ -98,6 +98,10 @@ pub enum Event {
     Polled {
         command: CommandId,
         invocations: Vec<Invocation>,
+    },
+    /// Its invocations may not be listed, now or later: what becomes of its hosts cannot be learnt.
+    Unfollowable {
+        command: CommandId,
     },
     /// `None` if it could not be read.
     Inspected {

@@ -69,6 +69,7 @@ impl fmt::Display for Unproven {
         match self {
             Self::SendLost => f.write_str("SSM's answer was lost, so the command may run"),
             Self::NoResult => f.write_str("SSM showed no result in time"),
+            Self::NotFollowed => f.write_str("regcred may not read what came of the command"),
             Self::CutOff { by } => by.fmt(f),
             Self::SlowRegistration { reason, detail } => f.write_str(&reported_or(
                 reason.as_ref(),
@@ -89,6 +90,9 @@ impl Unproven {
     fn remedy(&self) -> &'static str {
         match self {
             Self::SendLost | Self::NoResult | Self::CutOff { .. } | Self::NotConnected => NEXT_PASS,
+            Self::NotFollowed => {
+                "allow ssm:ListCommandInvocations to regcred's role; the next pass looks at it again"
+            }
             Self::SlowRegistration { reason, .. } => remedy(reason.as_ref(), NEXT_PASS),
             Self::ArnChanged => remedy(Some(&Reason::ArnChanged), NEXT_PASS),
             Self::VersionMissing => "turn on versioning for the bucket, or bring the SSM document up to date",

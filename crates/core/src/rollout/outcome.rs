@@ -48,6 +48,8 @@ pub enum Unproven {
     SendLost,
     /// The command did not end in time.
     NoResult,
+    /// The command was sent, and its results may not be read.
+    NotFollowed,
     /// The script was cut off.
     CutOff { by: CutOff },
     /// The script restarted the agent, which had not registered when it stopped waiting.
@@ -144,9 +146,11 @@ impl HostOutcome {
                 | Unproven::CutOff { .. }
                 | Unproven::SlowRegistration { .. }
                 | Unproven::NotConnected => Lesson::Unproven,
-                Unproven::SendLost | Unproven::ArnChanged | Unproven::VersionMissing | Unproven::Busy => {
-                    Lesson::Nothing
-                }
+                Unproven::SendLost
+                | Unproven::NotFollowed
+                | Unproven::ArnChanged
+                | Unproven::VersionMissing
+                | Unproven::Busy => Lesson::Nothing,
             },
             Self::Current
             | Self::Unsupported { .. }

@@ -167,6 +167,11 @@ impl Seen {
                 }
             }
             Event::Polled { command, invocations } => self.poll(&command, invocations, now),
+            Event::Unfollowable { command } => {
+                for tracked in self.sent_by(&command) {
+                    tracked.end(unproven(Unproven::NotFollowed), now);
+                }
+            }
             Event::Inspected { command, state } => self.inspect(&command, state, now),
             Event::Sampled { samples } => {
                 for (host, sample) in samples {
@@ -205,6 +210,18 @@ impl Seen {
         self.hosts.values_mut().filter(move |tracked| {
             hosts.contains(&tracked.host.id)
                 && matches!(tracked.phase, Phase::Waiting { .. } | Phase::Sending { .. })
+        })
+    }
+
+    /// The hosts of a command of which no result is known yet.
+    fn sent_by<'a>(&'a mut self, command: &'a CommandId) -> impl Iterator<Item = &'a mut Tracked> {
+        self.hosts.values_mut().filter(move |tracked| match &tracked.phase {
+            Phase::Sent { command: sent, .. } => sent == command,
+            Phase::Waiting { .. }
+            | Phase::Sending { .. }
+            | Phase::Doubtful { .. }
+            | Phase::Settling { .. }
+            | Phase::Ended { .. } => false,
         })
     }
 

@@ -23,8 +23,7 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<SimHost>,
     pub(crate) registered: BTreeMap<ClusterName, usize>,
     pub(crate) sends: Vec<SendAnswer>,
-    /// Whether a poll is answered.
-    pub(crate) polls: Vec<bool>,
+    pub(crate) polls: Vec<PollAnswer>,
     pub(crate) inspections: Vec<Option<CommandState>>,
     /// Whether attributes are put.
     pub(crate) records: Vec<bool>,
@@ -62,6 +61,13 @@ pub(crate) enum SendAnswer {
     Lost,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PollAnswer {
+    Shown,
+    Failed,
+    Denied,
+}
+
 impl World {
     pub(crate) fn seen(&self) -> Seen {
         let hosts = self.hosts.iter().map(|each| each.host.clone());
@@ -73,11 +79,16 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     // A fleet where most is well gets far; one where anything goes finds the corners.
     (any::<bool>(), 1_usize..14).prop_flat_map(|(mostly_well, count)| {
         let hosts: Vec<_> = (0..count).map(|n| sim_host(n, mostly_well)).collect();
-        let well = if mostly_well { 60 } else { 4 };
+        let well: u32 = if mostly_well { 60 } else { 4 };
         let accepted = prop_oneof![
             well => Just(SendAnswer::Accepted),
             1 => refusal().prop_map(SendAnswer::Refused),
             1 => Just(SendAnswer::Lost),
+        ];
+        let poll = prop_oneof![
+            3 * well => Just(PollAnswer::Shown),
+            well.div_ceil(4) => Just(PollAnswer::Failed),
+            1 => Just(PollAnswer::Denied),
         ];
         let list = 1..8_usize;
         (
@@ -85,7 +96,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
             hosts,
             prop::collection::btree_map(cluster(), 1_usize..40, 0..3),
             prop::collection::vec(accepted, list.clone()),
-            prop::collection::vec(prop::bool::weighted(0.9), list.clone()),
+            prop::collection::vec(poll, list.clone()),
             prop::collection::vec(command_state(), list.clone()),
             prop::collection::vec(prop::bool::weighted(0.9), list.clone()),
             prop::collection::vec(0_u64..4, list),
@@ -279,6 +290,7 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
         hosts().prop_map(|hosts| Event::SendLost { hosts }),
         (command(), prop::collection::vec(invocation, 0..6))
             .prop_map(|(command, invocations)| Event::Polled { command, invocations }),
+        command().prop_map(|command| Event::Unfollowable { command }),
         (command(), command_state()).prop_map(|(command, state)| Event::Inspected { command, state }),
         prop::collection::vec((some_id(), sample), 0..6).prop_map(|samples| Event::Sampled { samples }),
         hosts().prop_map(|hosts| Event::Recorded { hosts }),

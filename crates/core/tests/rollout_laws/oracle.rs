@@ -13,7 +13,7 @@ use regcred_core::rollout::{
 };
 use regcred_core::script::{self, Outcome, ScriptReport};
 
-use super::hostile::{Fate, SendAnswer, SimHost, World};
+use super::hostile::{Fate, PollAnswer, SendAnswer, SimHost, World};
 use super::{
     ClusterName, CommandId, Ending, Event, Host, HostId, HostOutcome, HostState, Invocation, Sample, Seen,
     Step, at, desired, next,
@@ -248,9 +248,16 @@ impl Oracle<'_> {
     }
 
     fn poll(&mut self, command: &CommandId) {
-        if !*self.turn(&self.world.polls) {
-            self.tell(Event::Polled { command: command.clone(), invocations: Vec::new() });
-            return;
+        match *self.turn(&self.world.polls) {
+            PollAnswer::Shown => {}
+            PollAnswer::Failed => {
+                self.tell(Event::Polled { command: command.clone(), invocations: Vec::new() });
+                return;
+            }
+            PollAnswer::Denied => {
+                self.tell(Event::Unfollowable { command: command.clone() });
+                return;
+            }
         }
         let mut invocations = Vec::new();
         for id in self.commands[command].clone() {

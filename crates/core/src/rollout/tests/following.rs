@@ -165,6 +165,26 @@ fn a_command_without_invocations_is_looked_at_itself() {
 }
 
 #[test]
+fn a_command_that_may_not_be_followed_ends_its_hosts_at_once_and_no_others() {
+    let mut rollout = Rollout::with(|policy| policy.max_errors = 9, (0..4).map(host));
+    rollout.prove();
+    let (hosts, command) = rollout.send();
+    assert_eq!(hosts, ids(1..4));
+    rollout.reports(&command, &ids([1]), &report(Outcome::Loaded));
+    rollout.tell(Event::Unfollowable { command: CommandId::new("another") });
+    assert_eq!(rollout.outcome(2), HostOutcome::Unproven { why: Unproven::NoResult });
+    rollout.tell(Event::Unfollowable { command: command.clone() });
+    let not_followed = HostOutcome::Unproven { why: Unproven::NotFollowed };
+    // Who was shown before is on the way, and nobody is asked about the command any more.
+    assert_eq!(rollout.outcome(1), HostOutcome::Unproven { why: Unproven::NotConnected });
+    assert_eq!([rollout.outcome(2), rollout.outcome(3)], [not_followed.clone(), not_followed]);
+    rollout.pass(5);
+    assert!(!rollout.next().contains(&Step::Poll { command }));
+    // It says nothing of a host, so nothing is recorded.
+    assert_eq!(recorded(&rollout), Vec::<Vec<HostId>>::new());
+}
+
+#[test]
 fn an_invocation_that_was_seen_is_not_overruled_by_its_command() {
     let mut rollout = Rollout::new([host(0)]);
     let (hosts, command) = rollout.send();

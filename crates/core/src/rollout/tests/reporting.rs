@@ -17,6 +17,10 @@ fn outcomes() -> Vec<(HostOutcome, serde_json::Value)> {
             json!({"outcome": "unproven", "why": {"because": "send_lost"}}),
         ),
         (
+            HostOutcome::Unproven { why: Unproven::NotFollowed },
+            json!({"outcome": "unproven", "why": {"because": "not_followed"}}),
+        ),
+        (
             HostOutcome::Unproven { why: Unproven::CutOff { by: CutOff::ExecutionTimedOut } },
             json!({"outcome": "unproven", "why": {"because": "cut_off", "by": "execution_timed_out"}}),
         ),
