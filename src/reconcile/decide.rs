@@ -12,12 +12,7 @@ use crate::observe::{Context, SeenObject, SeenSecret, Sighting};
 /// What each registry in scope should have published.
 pub(super) fn wishes(sighting: &Sighting) -> BTreeMap<RegistryName, Wish> {
     let wish = |(name, reading): (&RegistryName, &SourceReading)| {
-        let wish = match (reading, trial(sighting, name).hold()) {
-            (SourceReading::Failed(_), _) => Wish::Hold(Hold::SourceFailed),
-            (SourceReading::Read { .. }, Some(why)) => Wish::Hold(why),
-            (SourceReading::Read { credential, notes: _ }, None) => Wish::Publish(credential.clone()),
-        };
-        (name.clone(), wish)
+        (name.clone(), Wish::of(reading, trial(sighting, name)))
     };
     sighting.sources.iter().map(wish).collect()
 }

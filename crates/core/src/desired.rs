@@ -32,6 +32,17 @@ pub enum Wish {
     Hold(Hold),
 }
 
+impl Wish {
+    /// What becomes of what was read of a source, by what its registry said of it.
+    pub fn of(reading: &SourceReading, trial: &Trial) -> Self {
+        match (reading, trial.hold()) {
+            (SourceReading::Failed(_), _) => Self::Hold(Hold::SourceFailed),
+            (SourceReading::Read { .. }, Some(why)) => Self::Hold(why),
+            (SourceReading::Read { credential, notes: _ }, None) => Self::Publish(credential.clone()),
+        }
+    }
+}
+
 /// A Secrets Manager secret of the configuration.
 #[derive(Clone, Debug)]
 pub struct SecretSpec {
