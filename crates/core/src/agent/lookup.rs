@@ -11,17 +11,17 @@ pub(crate) const HUB_KEY: &str = "index.docker.io/v1/";
 
 /// All that a pull of one image could use; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    candidates: Vec<Candidate>,
+pub struct Answer<'a> {
+    candidates: Vec<Candidate<'a>>,
 }
 
 /// One thing that a pull could use, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate<'a> {
     /// The key as it is written; none where no entry applies.
-    pub key: Option<String>,
+    pub key: Option<&'a str>,
     pub rule: Rule,
-    pub auth: PullAuth,
+    pub auth: &'a PullAuth,
 }
 
 /// The rule by which the agent comes to a candidate.
@@ -41,9 +41,9 @@ pub enum Rule {
     FirstMet,
 }
 
-impl Answer {
+impl<'a> Answer<'a> {
     /// In the order of the file.
-    pub fn candidates(&self) -> &[Candidate] {
+    pub fn candidates(&self) -> &[Candidate<'a>] {
         &self.candidates
     }
 
@@ -53,15 +53,15 @@ impl Answer {
     }
 
     /// What the pull uses, if that is the same whatever is picked.
-    pub fn certain(&self) -> Option<&PullAuth> {
+    pub fn certain(&self) -> Option<&'a PullAuth> {
         let (first, rest) = self.candidates.split_first()?;
-        rest.iter().all(|candidate| candidate.auth == first.auth).then_some(&first.auth)
+        rest.iter().all(|candidate| candidate.auth == first.auth).then_some(first.auth)
     }
 }
 
 impl AuthMap {
     /// What the agent uses to pull `image`, given as in a task definition.
-    pub fn lookup(&self, image: &str) -> Answer {
+    pub fn lookup(&self, image: &str) -> Answer<'_> {
         let host = registry_host(image);
         let mut candidates = if DOCKER_HUB_HOSTS.contains(&host) {
             self.candidates(Rule::DockerHub, |key| key == HUB_KEY)
@@ -69,12 +69,12 @@ impl AuthMap {
             self.candidates_of_host(host, image)
         };
         if candidates.is_empty() {
-            candidates.push(Candidate { key: None, rule: Rule::NoEntry, auth: PullAuth::Anonymous });
+            candidates.push(Candidate { key: None, rule: Rule::NoEntry, auth: &PullAuth::Anonymous });
         }
         Answer { candidates }
     }
 
-    fn candidates_of_host(&self, host: &str, image: &str) -> Vec<Candidate> {
+    fn candidates_of_host(&self, host: &str, image: &str) -> Vec<Candidate<'_>> {
         let keys =
             || self.entries().iter().filter(|entry| entry.pull_auth().is_some()).map(Entry::normalised_key);
         let longest = keys()
@@ -100,13 +100,13 @@ impl AuthMap {
     }
 
     /// The entries whose key, as the agent compares it, is one of those asked for. Several can have the same.
-    fn candidates(&self, rule: Rule, is_wanted: impl Fn(&str) -> bool) -> Vec<Candidate> {
+    fn candidates(&self, rule: Rule, is_wanted: impl Fn(&str) -> bool) -> Vec<Candidate<'_>> {
         self.entries()
             .iter()
             .filter(|entry| is_wanted(entry.normalised_key()))
             .filter_map(|entry| {
-                let auth = entry.pull_auth()?.clone();
-                Some(Candidate { key: Some(entry.key().to_owned()), rule, auth })
+                let auth = entry.pull_auth()?;
+                Some(Candidate { key: Some(entry.key()), rule, auth })
             })
             .collect()
     }
@@ -142,7 +142,7 @@ mod tests {
             .lookup(image)
             .candidates
             .into_iter()
-            .map(|candidate| (candidate.key, candidate.rule))
+            .map(|candidate| (candidate.key.map(str::to_owned), candidate.rule))
             .collect()
     }
 
@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn keys_that_differ_by_scheme_are_all_candidates() {
         let keys = ["r.io", "https://r.io", "http://r.io"];
-        let answer = map(&keys).lookup("r.io/a");
+        let map = map(&keys);
+        let answer = map.lookup("r.io/a");
         assert_eq!(answer.candidates.len(), 3);
         assert!(answer.is_random());
         let same =

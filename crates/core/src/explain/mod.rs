@@ -76,13 +76,13 @@ pub fn explain(document: &Document, image: &str) -> Explanation {
 }
 
 impl Candidate {
-    fn of(candidate: &lookup::Candidate) -> Self {
-        let username = match &candidate.auth {
+    fn of(candidate: &lookup::Candidate<'_>) -> Self {
+        let username = match candidate.auth {
             PullAuth::Anonymous => return Self { key: None, username: None },
             PullAuth::Login(login) => &login.username,
             PullAuth::Token { username, token: _ } => username,
         };
-        Self { key: candidate.key.as_deref().map(without_password), username: Some(username.clone()) }
+        Self { key: candidate.key.map(without_password), username: Some(username.clone()) }
     }
 }
 
@@ -92,7 +92,7 @@ fn without_password(key: &str) -> String {
     if has_user { printable_key(key) } else { key.to_owned() }
 }
 
-fn reasons(document: &Document, image: &str, found: &lookup::Answer, answer: Answer) -> Vec<Reason> {
+fn reasons(document: &Document, image: &str, found: &lookup::Answer<'_>, answer: Answer) -> Vec<Reason> {
     let mut reasons: Vec<Reason> =
         document.environment().start_faults().into_iter().map(Reason::NoStart).collect();
     let host = registry_host(image);

@@ -1,5 +1,7 @@
 //! Rules about lines, and about the file as bytes.
 
+use std::collections::BTreeMap;
+
 use super::place::Place;
 use super::{Findings, Rule};
 use crate::agent::env_file::{
@@ -145,8 +147,8 @@ fn start_faults(findings: &mut Findings<'_>) {
     for (index, line) in text.split('\n').enumerate() {
         let at = Place::line(index + 1);
         let is_known =
-            findings.found.iter().any(|found| found.rule == Rule::LineTooLong && found.line == at.line);
-        if line.len() >= DOCKER_LINE_BYTES && !is_known {
+            || findings.found.iter().any(|found| found.rule == Rule::LineTooLong && found.line == at.line);
+        if line.len() >= DOCKER_LINE_BYTES && !is_known() {
             findings.add(
                 Rule::LineTooLongForDocker,
                 at,
@@ -295,6 +297,11 @@ pub(super) fn settings(text: &str) -> Vec<Setting<'_>> {
         .collect()
 }
 
+/// The last line that sets each variable: the one that counts.
+pub(super) fn last_lines<'a>(settings: &[Setting<'a>]) -> BTreeMap<&'a str, usize> {
+    settings.iter().map(|setting| (setting.name, setting.line)).collect()
+}
+
 /// The value inside of the quotes that it is written in.
 pub(super) fn unquoted(value: &str) -> Option<&str> {
     let value = value.trim();
@@ -320,9 +327,9 @@ pub(super) fn uncommented<'a>(name: &str, value: &'a str) -> Option<&'a str> {
 fn values(findings: &mut Findings<'_>) {
     let text = findings.document.text().expose();
     let settings = settings(text);
-    for (index, Setting { line, name, value }) in settings.iter().enumerate() {
-        let counts = settings[index + 1..].iter().all(|later| later.name != *name);
-        if !counts || !name.starts_with("ECS_") {
+    let last = last_lines(&settings);
+    for Setting { line, name, value } in &settings {
+        if last[name] != *line || !name.starts_with("ECS_") {
             continue;
         }
         let at = Place::of(findings.document, find(findings.document, *line, value));
@@ -364,12 +371,14 @@ fn find<'a>(document: &'a Document, number: usize, value: &str) -> &'a str {
 fn repeated(findings: &mut Findings<'_>) {
     let text = findings.document.text().expose();
     let settings = settings(text);
-    for (index, Setting { line, name, value: _ }) in settings.iter().enumerate() {
-        if let Some(later) = settings[index + 1..].iter().rfind(|later| later.name == *name) {
+    let last = last_lines(&settings);
+    for Setting { line, name, value: _ } in &settings {
+        let later = last[name];
+        if later != *line {
             findings.add(
                 Rule::RepeatedVariable,
                 Place::line(*line),
-                format!("line {} sets {} again", later.line, shown(Some(name))),
+                format!("line {later} sets {} again", shown(Some(name))),
                 "only the last line counts: this one is read by nobody, and may hold an old secret",
                 "remove this line",
             );

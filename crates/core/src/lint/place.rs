@@ -42,6 +42,34 @@ impl Place {
     }
 }
 
+/// Finds places one behind the other, so that a line of thousands of entries is not counted anew for each.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, line: 1, column: 1 }
+    }
+
+    /// Where the character that begins at byte `at` stands. Not before the one that was asked for last.
+    fn place(&mut self, at: usize) -> Place {
+        let skipped = &self.text[self.at..at];
+        match skipped.rfind('\n') {
+            Some(end) => {
+                self.line += skipped.matches('\n').count();
+                self.column = skipped[end + 1..].chars().count() + 1;
+            }
+            None => self.column += skipped.chars().count(),
+        }
+        self.at = at;
+        Place { line: Some(self.line), column: Some(self.column) }
+    }
+}
+
 /// The entries of the data as they are written: key and value.
 pub(super) struct Written<'a> {
     /// With its quotes.
@@ -77,5 +105,7 @@ pub(super) fn written(document: &Document) -> Vec<Written<'_>> {
 
 /// Where each key stands; the last one where it stands several times.
 pub(super) fn key_places(document: &Document) -> BTreeMap<String, Place> {
-    written(document).iter().map(|entry| (entry.key(), Place::of(document, entry.name))).collect()
+    let text = document.text().expose();
+    let mut cursor = Cursor::new(text);
+    written(document).iter().map(|entry| (entry.key(), cursor.place(offset(text, entry.name)))).collect()
 }

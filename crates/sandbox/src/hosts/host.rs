@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use regcred_core::agent::lookup::Answer;
 use regcred_core::agent::{AuthMap, AuthSetting, EffectiveAuth};
 use regcred_core::secret::Secret;
 use serde::Serialize;
@@ -133,12 +132,9 @@ impl Host {
         })
     }
 
-    /// What a pull of `image` would use now; `None` when no agent runs.
-    pub fn pull(&self, image: &str) -> Option<Answer> {
-        self.with_agent(|agent| {
-            let auth = agent.used_auth()?;
-            Some(AuthMap::read(&auth).lookup(image))
-        })
+    /// What pulls use now; `None` when no agent runs.
+    pub fn pulls_with(&self) -> Option<AuthMap> {
+        self.with_agent(|agent| agent.used_auth().map(|auth| AuthMap::read(&auth)))
     }
 
     pub fn behaviour(&self) -> Behaviour {

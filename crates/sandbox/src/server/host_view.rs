@@ -55,10 +55,11 @@ impl Shared {
 
 /// What a pull of an image would use on a host now.
 pub(super) fn pull(host: &Host, image: &str) -> PullView {
-    let Some(answer) = host.pull(image) else { return PullView::NoAgent };
+    let Some(map) = host.pulls_with() else { return PullView::NoAgent };
+    let answer = map.lookup(image);
     match answer.certain() {
         Some(auth) => PullView::Certain(presented(auth)),
-        None => PullView::Random(answer.candidates().iter().map(|each| presented(&each.auth)).collect()),
+        None => PullView::Random(answer.candidates().iter().map(|each| presented(each.auth)).collect()),
     }
 }
 

@@ -81,7 +81,7 @@ impl<'a> Owned<'a> {
             return Held::Nothing;
         };
         let answer = self.map.lookup(&image);
-        let used = answer.candidates().iter().filter(|candidate| candidate.auth != PullAuth::Anonymous);
+        let used = answer.candidates().iter().filter(|candidate| *candidate.auth != PullAuth::Anonymous);
         let mut entries = used.filter_map(|candidate| {
             self.of(index).find(|entry| Some(entry.key()) == candidate.key.as_deref())
         });

@@ -85,12 +85,12 @@ impl Proof<'_> {
             return Ok(());
         };
         let old = self.before.map.lookup(&image);
-        if old.candidates().iter().all(|candidate| candidate.key.as_deref() != Some(entry.key())) {
+        if old.candidates().iter().all(|candidate| candidate.key != Some(entry.key())) {
             return Ok(());
         }
         let new = self.after.map.lookup(&image);
-        let is_old = |auth: &PullAuth| old.candidates().iter().any(|candidate| candidate.auth == *auth);
-        if new.candidates().iter().all(|candidate| is_old(&candidate.auth)) && !self.is_random_now(&image) {
+        let is_old = |auth: &PullAuth| old.candidates().iter().any(|candidate| candidate.auth == auth);
+        if new.candidates().iter().all(|candidate| is_old(candidate.auth)) && !self.is_random_now(&image) {
             Ok(())
         } else if new.is_random() {
             Err(self.no_host_key(host_of(key)))

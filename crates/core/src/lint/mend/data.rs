@@ -1,6 +1,6 @@
 //! Mends of the data. Each gives the whole file anew, or nothing where it has nothing to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lines::set;
 use super::proof::{is_no_worse, trimmed};
@@ -25,12 +25,16 @@ type Pair = (String, Secret);
 fn pairs(document: &Document) -> Option<Vec<Pair>> {
     let is_object = |text| go_json::parse(text).is_some_and(|json| json.named_members().is_some());
     document.data().filter(|data| is_object(data.text))?;
-    let mut pairs: Vec<Pair> = Vec::new();
-    for entry in written(document) {
-        let key = entry.key();
-        pairs.retain(|(earlier, _)| *earlier != key);
-        pairs.push((key, Secret::from(entry.value.text())));
-    }
+    let mut keys: BTreeSet<String> = BTreeSet::new();
+    // The last one counts where a key stands several times, so they are met from behind.
+    let mut pairs: Vec<Pair> = written(document)
+        .iter()
+        .rev()
+        .map(|entry| (entry.key(), entry))
+        .filter(|(key, _)| keys.insert(key.clone()))
+        .map(|(key, entry)| (key, Secret::from(entry.value.text())))
+        .collect();
+    pairs.reverse();
     Some(pairs)
 }
 
@@ -75,7 +79,8 @@ pub(super) fn unwrap(document: &Document) -> Option<Secret> {
             }
         }
     }
-    wrapped.retain(|(key, _)| flat.iter().all(|(other, _)| other != key));
+    let keys: BTreeSet<&str> = flat.iter().map(|(key, _)| key.as_str()).collect();
+    wrapped.retain(|(key, _)| !keys.contains(key.as_str()));
     flat.extend(wrapped);
     is_changed.then(|| replaced(document, &flat))?
 }
@@ -196,12 +201,12 @@ pub(super) fn same_keys(document: &Document) -> Option<Secret> {
     }
     let is_one =
         |group: &&Vec<usize>| group.len() > 1 && group.iter().all(|index| auths[*index] == auths[group[0]]);
-    let gone: Vec<usize> =
+    let gone: BTreeSet<usize> =
         groups.values().filter(is_one).flat_map(|group| group[1..].iter().copied()).collect();
     without(document, &pairs, &gone)
 }
 
-fn without(document: &Document, pairs: &[Pair], gone: &[usize]) -> Option<Secret> {
+fn without(document: &Document, pairs: &[Pair], gone: &BTreeSet<usize>) -> Option<Secret> {
     let kept = pairs.iter().enumerate().filter(|(index, _)| !gone.contains(index));
     let kept: Vec<Pair> = kept.map(|(_, pair)| pair.clone()).collect();
     if gone.is_empty() { None } else { replaced(document, &kept) }
@@ -213,7 +218,7 @@ pub(super) fn shadowed_hosts(document: &Document) -> Option<Secret> {
     let mut pairs = pairs(document)?;
     let auths = auths(auth_type, &pairs);
     let usable = |index: usize| auths[index].is_some();
-    let mut gone = Vec::new();
+    let mut gone = BTreeSet::new();
     for index in (0..pairs.len()).filter(|index| usable(*index)) {
         let Some(host) = strip_scheme(&pairs[index].0).strip_suffix('/').filter(|host| !host.contains('/'))
         else {

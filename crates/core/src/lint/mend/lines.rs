@@ -1,5 +1,7 @@
 //! Mends of lines. Each gives the whole text anew, or nothing where it has nothing to do.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroizing;
 
 use crate::agent::auth::Entry;
@@ -7,7 +9,9 @@ use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, assignment};
 use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, go_json};
 use crate::document::{BYTE_ORDER_MARK, Document, Form};
 use crate::formats::auth_data::compact;
-use crate::lint::lines::{data_block, is_name, joined, misnamed, settings, uncommented, unquoted};
+use crate::lint::lines::{
+    data_block, is_name, joined, last_lines, misnamed, settings, uncommented, unquoted,
+};
 use crate::lint::settings::{is_of_wrong_type, other};
 use crate::secret::Secret;
 
@@ -62,11 +66,11 @@ fn assign(name: &str, value: &str) -> Secret {
 
 /// A variable that is set by its right name somewhere keeps that value.
 pub(super) fn names(document: &Document) -> Option<Secret> {
-    let set: Vec<String> =
-        settings(document.text().expose()).into_iter().map(|setting| setting.name.to_owned()).collect();
+    let set: BTreeSet<&str> =
+        settings(document.text().expose()).into_iter().map(|setting| setting.name).collect();
     each_line(document, |_, line| {
         let misnamed = misnamed(line)?;
-        let name = misnamed.meant.filter(|name| !set.iter().any(|set| set == name))?;
+        let name = misnamed.meant.filter(|name| !set.contains(name))?;
         Some(assign(name, misnamed.value))
     })
 }
@@ -137,10 +141,9 @@ pub(super) fn repeated(document: &Document) -> Option<Secret> {
     }
     let text = document.text().expose();
     let settings = settings(text);
-    let is_last =
-        |line: usize, name: &str| settings.iter().all(|other| other.name != name || other.line <= line);
-    let gone: Vec<usize> =
-        settings.iter().filter(|set| !is_last(set.line, set.name)).map(|set| set.line).collect();
+    let last = last_lines(&settings);
+    let gone: BTreeSet<usize> =
+        settings.iter().filter(|set| last[set.name] != set.line).map(|set| set.line).collect();
     if gone.is_empty() {
         return None;
     }

@@ -1,6 +1,7 @@
 //! The proof that a mend makes nothing worse, by the agent's own rules.
 
 use crate::agent::auth::host_of;
+use crate::agent::lookup::Candidate;
 use crate::agent::{AuthMap, Entry, Login, PullAuth};
 use crate::document::Document;
 use crate::secret::Secret;
@@ -17,11 +18,20 @@ pub(super) fn is_no_worse(before: &Document, after: &Document) -> bool {
             (Some(PullAuth::Anonymous), new) => new.is_some(),
             (Some(old), Some(new)) => is_same(old, new),
             (Some(_), None) => false,
-            (None, _) => new
-                .candidates()
-                .iter()
-                .all(|new| old.candidates().iter().any(|old| is_same(&old.auth, &new.auth))),
+            (None, _) => are_among(new.candidates(), old.candidates()),
         }
+    })
+}
+
+/// Whether each of `new` is one of `old`. Both are in the order of their files, so the next is the one as a rule: a host
+/// with thousands of keys would take the square of their number otherwise.
+fn are_among(new: &[Candidate<'_>], old: &[Candidate<'_>]) -> bool {
+    let mut next = 0;
+    new.iter().all(|new| {
+        let is_it = |old: &Candidate<'_>| is_same(old.auth, new.auth);
+        let found = if old.get(next).is_some_and(is_it) { Some(next) } else { old.iter().position(is_it) };
+        next = found.map_or(next, |at| at + 1);
+        found.is_some()
     })
 }
 
@@ -43,13 +53,22 @@ fn images(before: &AuthMap, after: &AuthMap) -> Vec<String> {
 /// Whether both are the same but for what no registry accepts at the end of a username or password.
 fn is_same(one: &PullAuth, other: &PullAuth) -> bool {
     match (one, other) {
-        (PullAuth::Login(one), PullAuth::Login(other)) => trimmed(one) == trimmed(other),
+        (PullAuth::Login(one), PullAuth::Login(other)) => {
+            trim(&one.username) == trim(&other.username)
+                && trim(one.password.expose()) == trim(other.password.expose())
+        }
         _ => one == other,
     }
 }
 
 /// A login without the line breaks and NULs at the ends of its parts.
 pub(super) fn trimmed(login: &Login) -> Login {
-    let trim = |text: &str| text.trim_end_matches(['\r', '\n', '\0']).to_owned();
-    Login { username: trim(&login.username), password: Secret::new(trim(login.password.expose())) }
+    Login {
+        username: trim(&login.username).to_owned(),
+        password: Secret::from(trim(login.password.expose())),
+    }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n', '\0'])
 }
