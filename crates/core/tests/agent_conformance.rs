@@ -96,7 +96,7 @@ fn disagreements(case: Case) -> Vec<String> {
         }
         let answer = map.lookup(&image);
         let ours: BTreeSet<_> =
-            answer.candidates().iter().map(|candidate| Seen::from(&candidate.auth)).collect();
+            answer.candidates().iter().map(|candidate| Seen::from(candidate.auth)).collect();
         if ours != seen || answer.is_random() != (seen.len() > 1) {
             found.push(format!("{image}: the agent {seen:?}, ours {ours:?}"));
         }

@@ -123,7 +123,7 @@ fn reasons(document: &Document, image: &str, found: &lookup::Answer<'_>, answer:
 }
 
 fn picked(candidate: &lookup::Candidate, image: &str, host: &str) -> Option<Reason> {
-    let key = printable_key(candidate.key.as_deref()?);
+    let key = printable_key(candidate.key?);
     let host = host.to_owned();
     let how = match candidate.rule {
         Rule::DockerHub => Reason::DockerHub { key },

@@ -82,9 +82,8 @@ impl<'a> Owned<'a> {
         };
         let answer = self.map.lookup(&image);
         let used = answer.candidates().iter().filter(|candidate| *candidate.auth != PullAuth::Anonymous);
-        let mut entries = used.filter_map(|candidate| {
-            self.of(index).find(|entry| Some(entry.key()) == candidate.key.as_deref())
-        });
+        let mut entries =
+            used.filter_map(|candidate| self.of(index).find(|entry| Some(entry.key()) == candidate.key));
         match entries.next() {
             None => Held::Nothing,
             Some(first) if entries.all(|entry| entry.pull_auth() == first.pull_auth()) => Held::One(first),
