@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use thiserror::Error;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
@@ -59,11 +60,14 @@ impl Trust {
         let build = || {
             let mut roots = SYSTEM.clone();
             roots.add_parsable_certificates(self.own.iter().cloned());
-            let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
                 .expect("aws-lc-rs has cipher suites for TLS 1.2 and 1.3")
                 .with_root_certificates(roots)
                 .with_no_client_auth();
+            // rustls keeps sessions by host, without the port: a token server on another port of the registry's host would be
+            // offered the registry's session, and not every server bears that (rustls' own ends the handshake).
+            config.resumption = Resumption::disabled();
             Arc::new(config)
         };
         Arc::clone(self.config.get_or_init(build))
