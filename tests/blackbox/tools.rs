@@ -29,6 +29,8 @@ pub(crate) enum Tool {
     Dash,
     Bash,
     Busybox,
+    Openssl,
+    DockerRegistry,
 }
 
 impl Tool {
@@ -40,6 +42,8 @@ impl Tool {
             Self::Dash => "dash",
             Self::Bash => "bash",
             Self::Busybox => "busybox",
+            Self::Openssl => "openssl",
+            Self::DockerRegistry => "docker-registry",
         }
     }
 
@@ -47,9 +51,8 @@ impl Tool {
     fn folders(self) -> Vec<PathBuf> {
         match self {
             Self::Aws | Self::MotoServer | Self::Ministack => vec![python_tools()],
-            Self::Dash | Self::Bash | Self::Busybox => {
-                env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect()
-            }
+            Self::Dash | Self::Bash | Self::Busybox | Self::Openssl => on_path(),
+            Self::DockerRegistry => on_path().into_iter().chain([python_tools()]).collect(),
         }
     }
 
@@ -68,6 +71,10 @@ impl Tool {
         }
         found
     }
+}
+
+fn on_path() -> Vec<PathBuf> {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect()
 }
 
 /// `$REGCRED_TEST_TOOLS`, which `tests/run` sets, or where it installs to.

