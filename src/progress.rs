@@ -27,6 +27,11 @@ pub(crate) enum Progress {
         fleet: FleetName,
         hosts: Vec<HostId>,
     },
+    /// So many hosts joined the fleet meanwhile, and are to be restarted too.
+    HostsJoined {
+        fleet: FleetName,
+        hosts: usize,
+    },
     HostEnded {
         fleet: FleetName,
         host: HostReport,

@@ -115,6 +115,16 @@ impl ProgressSink for Display {
                     });
                 }
             }
+            Progress::HostsJoined { fleet, hosts } => {
+                if let Some(state) = fleets.get_mut(&fleet) {
+                    state.hosts += hosts;
+                    state.bar.set_length(state.hosts as u64);
+                    let noun = if hosts == 1 { "host" } else { "hosts" };
+                    state
+                        .bar
+                        .suspend(|| self.line(fleet.as_str(), &format!("{hosts} {noun} joined meanwhile")));
+                }
+            }
             Progress::HostEnded { fleet, host } => {
                 let Some(state) = fleets.get_mut(&fleet) else { return };
                 state.ended += 1;

@@ -123,7 +123,7 @@ impl HostScript<'_> {
 }
 
 /// Keeps one failure of a kind and place: a poll that is denied is denied every five seconds.
-pub(super) fn note(failures: &mut Vec<Failure>, failure: Failure) {
+pub(crate) fn note(failures: &mut Vec<Failure>, failure: Failure) {
     if !failures.iter().any(|known| known.why == failure.why) {
         failures.push(failure);
     }

@@ -9,8 +9,8 @@ use regcred_core::host::{ClusterName, HostId, InstanceStatus, PENDING_REVISION, 
 use regcred_core::invocation;
 use regcred_core::report::Failure;
 use regcred_core::rollout::{
-    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, Instance, Policy, Refusal, Sample,
-    Seen, Step,
+    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Policy, Refusal,
+    Sample, Seen, Step,
 };
 
 use super::command::{HostScript, Sent, note, refusal};
@@ -33,10 +33,10 @@ pub(crate) struct Driven {
 }
 
 impl Driver<'_> {
-    /// Drives `seen` to its end.
+    /// Drives `seen` to its end; of one that was driven before, the rest.
     pub(crate) async fn run(&self, seen: &mut Seen) -> Driven {
         let mut failures = Vec::new();
-        let mut told = BTreeMap::new();
+        let mut told = ended(seen).into_iter().map(|line| line.host).collect();
         loop {
             seen.apply(self.policy, Event::Time, now());
             for step in rollout::next(self.policy, seen, now()) {
@@ -83,23 +83,9 @@ impl Driver<'_> {
     }
 
     /// Tells of the hosts that ended since the last time.
-    fn tell(&self, seen: &Seen, told: &mut BTreeMap<HostId, HostOutcome>) {
-        for line in seen.report() {
-            let ended = match &line.outcome {
-                HostOutcome::Proven { .. }
-                | HostOutcome::Restored { .. }
-                | HostOutcome::Refused { .. }
-                | HostOutcome::Failed { .. } => true,
-                HostOutcome::Current
-                | HostOutcome::Unproven { .. }
-                | HostOutcome::Unsupported { .. }
-                | HostOutcome::Unreachable { .. }
-                | HostOutcome::FailedBefore { .. }
-                | HostOutcome::Superseded
-                | HostOutcome::Waiting
-                | HostOutcome::Gone => false,
-            };
-            if ended && told.insert(line.host.clone(), line.outcome.clone()).is_none() {
+    fn tell(&self, seen: &Seen, told: &mut BTreeSet<HostId>) {
+        for line in ended(seen) {
+            if told.insert(line.host.clone()) {
                 tracing::info!(fleet = %self.script.fleet, host = %line.host, outcome = ?line.outcome, "host ended");
                 self.progress.tell(Progress::HostEnded { fleet: self.script.fleet.clone(), host: line });
             }
@@ -264,6 +250,26 @@ impl Driver<'_> {
             }
         }
     }
+}
+
+/// The hosts whose end is sure, and worth telling of at once.
+fn ended(seen: &Seen) -> Vec<HostReport> {
+    let is_end = |line: &HostReport| match &line.outcome {
+        HostOutcome::Proven { .. }
+        | HostOutcome::Restored { .. }
+        | HostOutcome::Refused { .. }
+        | HostOutcome::Failed { .. } => true,
+        HostOutcome::Current
+        | HostOutcome::Unproven { .. }
+        | HostOutcome::Unsupported { .. }
+        | HostOutcome::Unreachable { .. }
+        | HostOutcome::FailedBefore { .. }
+        | HostOutcome::Superseded
+        | HostOutcome::Waiting
+        | HostOutcome::Joined
+        | HostOutcome::Gone => false,
+    };
+    seen.report().into_iter().filter(is_end).collect()
 }
 
 fn now() -> DateTime<Utc> {

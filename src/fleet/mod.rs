@@ -6,7 +6,7 @@ mod observe;
 #[expect(dead_code, reason = "`regcred verify --hosts` is to call it")]
 mod probe;
 
-pub(crate) use command::{HostScript, Mode, ObjectPlace};
+pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
 pub(crate) use drive::{Driven, Driver};
 pub(crate) use observe::{FleetObservation, Listing, clusters, observe};
 #[expect(unused_imports, reason = "`regcred verify --hosts` is to call it")]

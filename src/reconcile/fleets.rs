@@ -9,13 +9,13 @@ use regcred_core::host::{ClusterName, FailedHosts, HostId};
 use regcred_core::names::{FleetName, LocationName};
 use regcred_core::plan::{Estimate, FleetAction, Hold};
 use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, Holding, ObjectReport};
-use regcred_core::rollout::{self, HostOutcome, HostReport, Policy, Seen, forecast};
+use regcred_core::rollout::{self, HostOutcome, HostReport, Latecomers, Policy, Seen, forecast};
 use regcred_core::saved_plan::{Moved, Preconditions};
 use regcred_core::script::VersionId;
 
 use super::superseded;
 use crate::config::Fleet;
-use crate::fleet::{self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace};
+use crate::fleet::{self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, note};
 use crate::observe::Context;
 use crate::progress::{Progress, ProgressSink};
 
@@ -147,9 +147,59 @@ impl<'a> Fleets<'a> {
             },
         };
         let driver = Driver { script, policy: &policy, progress };
-        let Driven { ending, failures } = driver.run(&mut seen).await;
+        let first = driver.run(&mut seen).await;
+        let (Driven { ending, failures }, missed) = self.last_look(&driver, &mut seen, first).await;
         progress.tell(Progress::RolloutEnded { fleet: name.clone() });
+        let unseen = unseen.into_iter().chain(missed).collect();
         FleetOutcome::RolledOut { revision, ending, hosts: without_current(seen.report()), unseen, failures }
+    }
+
+    /// Looks at the fleet once more when its rollout has ended well, and rolls out to the hosts that joined meanwhile;
+    /// under a saved plan they are named alone, since nobody agreed to them. Those that joined during that second round
+    /// are named alone too: a fleet that scales for ever must not hold a pass for ever.
+    ///
+    /// Returns how the rollout ended after all, and what could not be looked at.
+    async fn last_look(
+        &mut self,
+        driver: &Driver<'_>,
+        seen: &mut Seen,
+        driven: Driven,
+    ) -> (Driven, Vec<Failure>) {
+        let name = driver.script.fleet;
+        let fleet = driver.script.settings;
+        let revision = seen.desired().revision.clone();
+        let mut driven = driven;
+        let mut missed: Vec<Failure> = Vec::new();
+        for latecomers in [Latecomers::RollOut, Latecomers::Name] {
+            if !seen.is_worth_a_last_look(&driven.ending) {
+                break;
+            }
+            let latecomers = if self.agreed.is_some() { Latecomers::Name } else { latecomers };
+            let FleetObservation { hosts, registered, unseen } = match self.see(name, fleet, &revision).await
+            {
+                Ok(observation) => observation,
+                Err(failure) => FleetObservation { unseen: vec![failure], ..FleetObservation::default() },
+            };
+            for failure in unseen {
+                if !missed.contains(&failure) {
+                    missed.push(failure);
+                }
+            }
+            let late = seen.take_in(driver.policy, latecomers, hosts, registered);
+            if late.is_empty() {
+                break;
+            }
+            tracing::info!(fleet = %name, hosts = late.len(), ?latecomers, "hosts joined meanwhile");
+            if latecomers == Latecomers::RollOut {
+                driver.progress.tell(Progress::HostsJoined { fleet: name.clone(), hosts: late.len() });
+            }
+            let Driven { ending, failures } = driver.run(seen).await;
+            driven.ending = ending;
+            for failure in failures {
+                note(&mut driven.failures, failure);
+            }
+        }
+        (driven, missed)
     }
 }
 

@@ -21,6 +21,7 @@ mod crash;
 mod docker_registry;
 mod explain;
 mod http;
+mod latecomers;
 mod lies;
 mod messages;
 mod plans;

@@ -87,8 +87,10 @@ impl Estimate {
         let samples = 2 * rounds * forecast.down_at_once.div_ceil(SAMPLES_PER_CALL).max(1);
         // Each host's record is taken back before it is sent to, and put when it is proven.
         let records = 2 * forecast.hosts.div_ceil(ATTRIBUTES_PER_CALL);
+        // Each cluster is looked at once more in the end.
+        let last_look = forecast.down_at_once_by_cluster.len();
         Self {
-            calls: forecast.commands + polls.saturating_mul(pages) + samples + records,
+            calls: forecast.commands + polls.saturating_mul(pages) + samples + records + last_look,
             seconds: round.as_secs().max(1).saturating_mul(u64::try_from(rounds).unwrap_or(u64::MAX)),
         }
     }

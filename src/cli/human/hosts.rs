@@ -31,7 +31,8 @@ pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostRepor
             HostOutcome::FailedBefore { .. } => 5,
             HostOutcome::Unreachable { .. } => 6,
             HostOutcome::Waiting => 7,
-            HostOutcome::Unsupported { .. } => 8,
+            HostOutcome::Joined => 8,
+            HostOutcome::Unsupported { .. } => 9,
         };
         let (outcome, _) = said(&host.outcome, told);
         groups.entry((rank, outcome, host.cluster.as_str())).or_default().push(host);
@@ -78,6 +79,7 @@ pub(super) fn tally(counts: &HostCounts) -> String {
         unsupported,
         superseded,
         waiting,
+        joined,
         gone,
     } = *counts;
     let named = [
@@ -90,6 +92,7 @@ pub(super) fn tally(counts: &HostCounts) -> String {
         (failed_before, "failed before"),
         (unreachable, "unreachable"),
         (waiting, "not restarted"),
+        (joined, "joined late"),
         (unsupported, "unsupported"),
         (gone, "gone"),
     ];

@@ -191,6 +191,7 @@ pub(super) fn aside(page: &mut Page, hosts: &[HostReport]) {
             | HostOutcome::Failed { .. }
             | HostOutcome::Superseded
             | HostOutcome::Waiting
+            | HostOutcome::Joined
             | HostOutcome::Gone => continue,
         };
         *groups.entry(group).or_default().entry(host.cluster.as_str()).or_default() += 1;

@@ -22,6 +22,7 @@ pub(super) fn ended(outcome: &HostOutcome) -> &'static str {
         HostOutcome::FailedBefore { .. } => "failed before",
         HostOutcome::Superseded => "superseded",
         HostOutcome::Waiting => "not restarted",
+        HostOutcome::Joined => "joined late",
         HostOutcome::Gone => "gone",
     }
 }

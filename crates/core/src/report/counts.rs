@@ -20,6 +20,7 @@ pub struct HostCounts {
     pub unsupported: usize,
     pub superseded: usize,
     pub waiting: usize,
+    pub joined: usize,
     pub gone: usize,
 }
 
@@ -42,6 +43,7 @@ impl HostCounts {
                 HostOutcome::FailedBefore { .. } => &mut counts.failed_before,
                 HostOutcome::Superseded => &mut counts.superseded,
                 HostOutcome::Waiting => &mut counts.waiting,
+                HostOutcome::Joined => &mut counts.joined,
                 HostOutcome::Gone => &mut counts.gone,
             };
             *count += 1;
@@ -56,6 +58,6 @@ impl HostCounts {
 
     /// Hosts of which it is not known what they hold.
     pub fn unknown(&self) -> usize {
-        self.unproven + self.failed + self.unreachable + self.superseded
+        self.unproven + self.failed + self.unreachable + self.superseded + self.joined
     }
 }

@@ -227,6 +227,7 @@ impl Report {
                 | HostOutcome::Unreachable { .. }
                 | HostOutcome::FailedBefore { .. }
                 | HostOutcome::Waiting
+                | HostOutcome::Joined
                 | HostOutcome::Gone => true,
                 HostOutcome::Proven { .. }
                 | HostOutcome::Unproven { .. }

@@ -59,6 +59,7 @@ impl HostOutcome {
                 UNTOUCHED,
                 "mend what stopped the rollout, and run it again",
             ),
+            Self::Joined => ("it joined while the rollout ended".to_owned(), UNTOUCHED, NEXT_PASS),
         };
         Some(Explanation { why, now, remedy })
     }

@@ -29,6 +29,8 @@
 //! * When more than `max_errors` hosts ended not proven, over the fleet and all its commands, nothing more is sent.
 //!   Hosts in flight are followed to their end all the same.
 //! * A host is sent to once. A command that SSM refused was not sent; one whose answer was lost was.
+//! * A host that joins during the rollout is found by a last look at its end, and goes by the same rules: see
+//!   [`Latecomers`].
 //! * Agents that are disconnected and were not restarted by this rollout are not counted as unavailable: it cannot make
 //!   them worse, and restarting them may be what they need.
 //!
@@ -39,6 +41,7 @@ mod event;
 mod explain;
 mod following;
 mod forecast;
+mod latecomers;
 mod outcome;
 mod phase;
 mod policy;
@@ -50,6 +53,7 @@ use chrono::{DateTime, Utc};
 pub use event::{Attribute, CommandId, Event, Instance, Invocation, Sample, Step};
 pub use explain::Explanation;
 pub use forecast::{Forecast, forecast};
+pub use latecomers::Latecomers;
 pub use outcome::{Ending, Halt, HostFailure, HostOutcome, HostReport, Left, Recorded, Refusal, Unproven};
 pub use phase::HostState;
 pub use policy::{

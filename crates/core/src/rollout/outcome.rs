@@ -36,6 +36,8 @@ pub enum HostOutcome {
     Superseded,
     /// Never sent to, because the rollout had stopped.
     Waiting,
+    /// It joined when the rollout had ended, and does not hold the revision; the next pass restarts it.
+    Joined,
     /// It left the cluster; not counted.
     Gone,
 }
@@ -124,6 +126,7 @@ impl HostOutcome {
             | Self::Unreachable { why: Unreachable::NotOnline(_) | Unreachable::NotActive(_) }
             | Self::FailedBefore { .. }
             | Self::Waiting
+            | Self::Joined
             | Self::Gone => weight(false, false, false),
         }
     }
@@ -157,6 +160,7 @@ impl HostOutcome {
             | Self::Unreachable { .. }
             | Self::Superseded
             | Self::Waiting
+            | Self::Joined
             | Self::Gone => Lesson::Nothing,
         }
     }
@@ -172,7 +176,8 @@ impl HostOutcome {
             | Self::Unreachable { .. }
             | Self::FailedBefore { .. }
             | Self::Superseded
-            | Self::Waiting => false,
+            | Self::Waiting
+            | Self::Joined => false,
         }
     }
 }

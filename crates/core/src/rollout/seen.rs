@@ -23,13 +23,14 @@ pub struct Desired {
     pub version_id: VersionId,
 }
 
-/// Everything that is known of one fleet's rollout. Built by [`Seen::new`], changed by [`Seen::apply`] alone.
+/// Everything that is known of one fleet's rollout. Built by [`Seen::new`], changed by [`Seen::apply`], and
+/// by [`Seen::take_in`] between two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub(super) desired: Desired,
     pub(super) hosts: BTreeMap<HostId, Tracked>,
     /// Registrations that another one of the same instance has replaced.
-    stale: Vec<Host>,
+    pub(super) stale: Vec<Host>,
     pub(super) registered: BTreeMap<ClusterName, usize>,
     pub(super) commands: BTreeMap<CommandId, Looks>,
     /// A host loaded another version than the planned one.
@@ -58,19 +59,7 @@ impl Seen {
         hosts: impl IntoIterator<Item = Host>,
         registered: BTreeMap<ClusterName, usize>,
     ) -> Self {
-        let mut live: BTreeMap<HostId, Host> = BTreeMap::new();
-        let mut stale = Vec::new();
-        for host in hosts {
-            match live.remove(&host.id) {
-                None => drop(live.insert(host.id.clone(), host)),
-                Some(other) => {
-                    let rank = |host: &Host| (!host.agent_connected, host.arn.clone());
-                    let (kept, left) = if rank(&host) < rank(&other) { (host, other) } else { (other, host) };
-                    stale.push(left);
-                    live.insert(kept.id.clone(), kept);
-                }
-            }
-        }
+        let (live, stale) = Self::registrations(hosts);
         let hosts = live
             .into_iter()
             .map(|(id, host)| {
@@ -87,6 +76,26 @@ impl Seen {
             superseded: false,
             refused: None,
         }
+    }
+
+    /// The registration of each instance that counts, and those that are left over.
+    pub(super) fn registrations(
+        hosts: impl IntoIterator<Item = Host>,
+    ) -> (BTreeMap<HostId, Host>, Vec<Host>) {
+        let mut live: BTreeMap<HostId, Host> = BTreeMap::new();
+        let mut stale = Vec::new();
+        for host in hosts {
+            match live.remove(&host.id) {
+                None => drop(live.insert(host.id.clone(), host)),
+                Some(other) => {
+                    let rank = |host: &Host| (!host.agent_connected, host.arn.clone());
+                    let (kept, left) = if rank(&host) < rank(&other) { (host, other) } else { (other, host) };
+                    stale.push(left);
+                    live.insert(kept.id.clone(), kept);
+                }
+            }
+        }
+        (live, stale)
     }
 
     /// What the hosts are to load.

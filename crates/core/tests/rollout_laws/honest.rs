@@ -16,8 +16,8 @@ use regcred_core::script::{Outcome, Reason, ScriptReport};
 
 use super::hostile::report_of;
 use super::{
-    ClusterName, CommandId, Ending, Event, Host, HostId, Invocation, Policy, Sample, Seen, Step, arn, at,
-    desired, id, next,
+    ClusterName, CommandId, Ending, Event, Host, HostId, Invocation, Latecomers, Policy, Sample, Seen, Step,
+    arn, at, desired, id, next,
 };
 
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Fleet {
     /// How long a script runs, in seconds.
     script: u64,
     spent: Spent,
+    /// Those that join while the next pass runs.
+    late: Vec<SimHost>,
 }
 
 /// What passes have cost.
@@ -78,6 +80,7 @@ pub(crate) fn fleet() -> impl Strategy<Value = Fleet> {
                 seconds: 0,
                 script: 0,
                 spent: Spent::default(),
+                late: Vec::new(),
             }
         },
     )
@@ -165,6 +168,7 @@ impl Fleet {
             seconds: 0,
             script: 0,
             spent: Spent::default(),
+            late: Vec::new(),
         }
     }
 
@@ -213,17 +217,44 @@ impl Fleet {
         self.commands
     }
 
-    /// One pass: the hosts are read anew. With a cut it is killed after so many calls, each of which was done.
+    /// So many healthy hosts join the next pass while it runs, of the first cluster.
+    pub(crate) fn joined_by(&mut self, late: usize) {
+        let first = self.hosts.len();
+        self.late = (first..first + late).map(|n| SimHost::new(n, 0, Health::Well)).collect();
+    }
+
+    /// How many hosts may be down at once when so many more have joined.
+    pub(crate) fn room_with(&self, late: usize) -> usize {
+        let mut clusters: BTreeMap<ClusterName, usize> = BTreeMap::new();
+        let first = std::iter::repeat_n(ClusterName::new("c0"), late);
+        for cluster in self.hosts.values().map(|host| host.cluster.clone()).chain(first) {
+            *clusters.entry(cluster).or_default() += 1;
+        }
+        clusters.values().map(|size| self.policy.max_unavailable.of(*size).min(*size)).sum()
+    }
+
+    /// One pass: the hosts are read anew, and once more at its end. With a cut it is killed after so many calls, each of
+    /// which was done.
     pub(crate) fn pass(&mut self, cut: Option<usize>) -> Ending {
         let mut calls = 0..cut.unwrap_or(usize::MAX);
         let mut reports: BTreeMap<CommandId, (u64, Vec<Invocation>)> = BTreeMap::new();
         let hosts: Vec<Host> = self.hosts.values().map(SimHost::host).collect();
         let mut seen = Seen::new(&self.policy, desired(), hosts, BTreeMap::new());
+        self.hosts.extend(std::mem::take(&mut self.late).into_iter().map(|host| (id(host.number), host)));
+        let mut looked = false;
         loop {
             seen.apply(&self.policy, Event::Time, at(self.seconds));
             for step in next(&self.policy, &seen, at(self.seconds)) {
                 let event = match step {
-                    Step::Done(ending) => return ending,
+                    Step::Done(ending) => {
+                        if std::mem::replace(&mut looked, true) || !seen.is_worth_a_last_look(&ending) {
+                            return ending;
+                        }
+                        let hosts: Vec<Host> = self.hosts.values().map(SimHost::host).collect();
+                        seen.take_in(&self.policy, Latecomers::RollOut, hosts, BTreeMap::new());
+                        self.spent.calls += 1;
+                        continue;
+                    }
                     Step::Wait { until } => {
                         self.seconds += super::seconds(until - at(self.seconds));
                         continue;

@@ -13,7 +13,8 @@ use honest::Fleet;
 use proptest::prelude::*;
 use regcred_core::host::{ClusterName, ContainerInstanceArn, Host, HostId};
 use regcred_core::rollout::{
-    CommandId, Desired, Ending, Event, HostOutcome, HostState, Invocation, Policy, Sample, Seen, Step, next,
+    CommandId, Desired, Ending, Event, HostOutcome, HostState, Invocation, Latecomers, Policy, Sample, Seen,
+    Step, next,
 };
 use regcred_core::script::VersionId;
 
@@ -104,6 +105,31 @@ proptest! {
         prop_assert!(!matches!(ending, Ending::Halted { .. }), "{:?}", ending);
         prop_assert_eq!(fleet.restarts(), restarts);
         prop_assert_eq!(fleet.sends(), sends, "a pass with nothing to do sent something");
+    }
+
+    /// Hosts that join while a pass runs are reached by it, within its limits, and no host is restarted twice.
+    #[test]
+    fn hosts_that_join_during_a_pass_are_reached_by_its_last_look(
+        fleet in honest::fleet(),
+        late in 1_usize..6,
+    ) {
+        let mut fleet = fleet;
+        let before = fleet.len();
+        let limit = fleet.room_with(late);
+        fleet.joined_by(late);
+        let ending = fleet.pass(None);
+        prop_assert!(fleet.spent().down_at_once <= limit, "{:?} of {}", fleet.spent(), limit);
+        let reached = fleet.restarts().split_off(before);
+        match ending {
+            // Nothing is wrong with those that joined: each is restarted, once.
+            Ending::Converged | Ending::PartlyReached => prop_assert_eq!(reached, vec![1; late]),
+            Ending::Halted { .. } => prop_assert!(reached.iter().all(|restarts| *restarts <= 1)),
+            Ending::Superseded => prop_assert!(false, "nobody wrote another object"),
+        }
+        for _ in 0..=fleet.len() {
+            fleet.pass(None);
+        }
+        fleet.assert_reached();
     }
 
     /// What a plan says of its blast radius is what can happen at most, whatever part of a fleet is bad.

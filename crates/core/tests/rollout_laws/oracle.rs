@@ -425,6 +425,7 @@ fn is_error(outcome: &HostOutcome) -> bool {
         | HostOutcome::FailedBefore { .. }
         | HostOutcome::Superseded
         | HostOutcome::Waiting
+        | HostOutcome::Joined
         | HostOutcome::Gone => false,
     }
 }

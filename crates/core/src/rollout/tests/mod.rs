@@ -1,6 +1,7 @@
 //! Each rule of a rollout, one by one. The laws that hold for all of them together are in `tests/rollout_laws`.
 
 mod following;
+mod latecomers;
 mod reporting;
 mod sending;
 
