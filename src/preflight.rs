@@ -5,9 +5,12 @@
 use futures_util::{StreamExt, stream};
 use regcred_core::desired::Write;
 use regcred_core::fingerprint::FingerprintKey;
-use regcred_core::plan::{ObjectAction, ObjectStep, SecretAction, SecretStep};
+use regcred_core::names::FleetName;
+use regcred_core::plan::{FleetAction, ObjectAction, ObjectStep, SecretAction, SecretStep};
 
 use crate::aws::Locations;
+use crate::config::Fleet;
+use crate::fleet;
 use crate::observe::{SeenObject, SeenSecret};
 use crate::targets::{S3EcsConfigs, SecretsManagerSecrets, Target};
 
@@ -48,4 +51,19 @@ pub(crate) async fn objects(
         }
     });
     stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+}
+
+/// The action, with what would keep every host of it from being sent to. Costs a call where one would be.
+pub(crate) async fn fleet(
+    locations: &Locations,
+    name: &FleetName,
+    settings: &Fleet,
+    mut action: FleetAction,
+) -> FleetAction {
+    if let FleetAction::Rollout { blocked, forecast, .. } = &mut action
+        && forecast.hosts > 0
+    {
+        *blocked = fleet::unsendable(locations.at(&settings.location), name, settings).await;
+    }
+    action
 }

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 };
 use aws_smithy_types::retry::ErrorKind;
 use regcred_core::secret::Secret;
-use sdk::types::{InstanceInformationStringFilter, Parameter, ParameterType};
+use sdk::types::{DocumentFormat, InstanceInformationStringFilter, Parameter, ParameterType};
 
 use super::{AwsError, AwsErrorKind, Place};
 
@@ -32,6 +32,8 @@ pub(crate) struct Ssm {
 #[derive(Clone, Debug)]
 pub(crate) struct SentCommand<'a> {
     pub document: &'a str,
+    /// `None` is the default one.
+    pub document_version: Option<&'a str>,
     pub hosts: &'a [String],
     pub parameters: &'a [(&'static str, String)],
     /// Shown in the console and in CloudTrail.
@@ -139,11 +141,39 @@ impl Ssm {
         Ok(pings)
     }
 
+    /// The content of a document in JSON, and the number of its version; `version` is one, `$DEFAULT` or `$LATEST`.
+    pub(crate) async fn document(&self, name: &str, version: &str) -> Result<(String, String), AwsError> {
+        let call = self
+            .client
+            .get_document()
+            .name(name)
+            .document_version(version)
+            .document_format(DocumentFormat::Json);
+        match call.send().await {
+            Ok(answer) => {
+                Ok((answer.content.unwrap_or_default(), answer.document_version.unwrap_or_default()))
+            }
+            Err(error) => {
+                let resource = self.document_arn(name);
+                Err(AwsError::of("ssm:GetDocument", resource, &self.place.text, &error))
+            }
+        }
+    }
+
+    /// As a policy names it.
+    fn document_arn(&self, document: &str) -> String {
+        if document.starts_with("arn:") {
+            return document.to_owned();
+        }
+        self.place.arn("ssm", &format!("document/{document}"))
+    }
+
     pub(crate) async fn send(&self, command: &SentCommand<'_>) -> SendOutcome {
         let mut call = self
             .sender
             .send_command()
             .document_name(command.document)
+            .set_document_version(command.document_version.map(str::to_owned))
             .set_instance_ids(Some(command.hosts.to_vec()))
             .comment(command.comment)
             .timeout_seconds(command.timeout_seconds)
@@ -184,7 +214,7 @@ impl Ssm {
     /// What a policy has to allow for one command: its document and its hosts, which are instances of EC2, managed
     /// instances of SSM, or both.
     fn send_resources(&self, command: &SentCommand<'_>) -> String {
-        let mut resources = vec![self.place.arn("ssm", &format!("document/{}", command.document))];
+        let mut resources = vec![self.document_arn(command.document)];
         if command.hosts.iter().any(|id| id.starts_with("i-")) {
             resources.push(self.place.arn("ec2", "instance/*"));
         }

@@ -138,6 +138,15 @@ pub(crate) struct EcsConfig {
     pub(crate) prune: bool,
 }
 
+/// Which SSM document the hosts of a fleet may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DocumentCheck {
+    /// The one that this regcred carries.
+    Carried,
+    /// The operator's own, whatever it is.
+    Own,
+}
+
 /// The container instances that read one `ecs.config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fleet {
@@ -149,6 +158,7 @@ pub(crate) struct Fleet {
     pub(crate) max_errors: u32,
     /// The name of the SSM document, in the fleet's location.
     pub(crate) document: String,
+    pub(crate) document_check: DocumentCheck,
     pub(crate) poll_interval: Duration,
     pub(crate) settle_interval: Duration,
     pub(crate) settle_timeout: Duration,

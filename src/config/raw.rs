@@ -209,6 +209,17 @@ pub(crate) enum Format {
     Docker,
 }
 
+/// Which SSM document the hosts may get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DocumentCheck {
+    /// The one that this version of regcred carries, deploy/ssm/regcred-refresh.json. Another one is not sent.
+    #[default]
+    Carried,
+    /// One of the operator's own, which takes the same parameters and prints the same report. It is not looked at.
+    Own,
+}
+
 /// The hosts that have to load one `ecs.config`: the container instances of some clusters.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -230,6 +241,10 @@ pub(crate) struct Fleet {
     /// The SSM document that carries the host script.
     #[serde(default = "default_document")]
     pub(crate) document: String,
+    /// Which document it has to be, so that no host runs a script that nobody meant. It is looked at before the first
+    /// command of a pass.
+    #[serde(default)]
+    pub(crate) document_check: DocumentCheck,
     /// How often the results of a command are asked for. From 100ms to 1m.
     #[serde(default = "default_poll_interval")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]

@@ -76,7 +76,7 @@ fn a_misspelt_key_is_told_where_it_is_with_what_was_meant() {
     assert_eq!(
         messages(&with("clusters:", "max_unavailble: 3, clusters:")),
         ["error: f:9:29: fleets.prod.max_unavailble: this key is not known\n  \
-          because: the keys here are `clusters`, `command_timeout`, `document`, `ecs_config`, `location`, \
+          because: the keys here are `clusters`, `command_timeout`, `document`, `document_check`, `ecs_config`, `location`, \
           `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval` and `settle_timeout`\n  \
           to do:   did you mean `max_unavailable`?"]
     );

@@ -8,6 +8,7 @@ use regcred_core::names::FleetName;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::rollout::{self, CommandId, Refusal};
 
+use super::document::{self, DocumentVersion};
 use crate::aws::{AwsError, AwsErrorKind, Clients, SendOutcome, SentCommand};
 use crate::config::Fleet;
 
@@ -71,11 +72,15 @@ impl HostScript<'_> {
     }
 
     /// One SendCommand to at most [`rollout::CHUNK`] hosts.
-    pub(super) async fn send(&self, hosts: &[HostId], max_errors: u32) -> Sent {
+    pub(super) async fn send(&self, hosts: &[HostId], max_errors: u32, version: &DocumentVersion) -> Sent {
         let ids: Vec<String> = hosts.iter().map(ToString::to_string).collect();
         let seconds = self.settings.command_timeout.as_secs().clamp(30, 2_592_000);
         let command = SentCommand {
             document: &self.settings.document,
+            document_version: match version {
+                DocumentVersion::Default => None,
+                DocumentVersion::Compared(number) => Some(number),
+            },
             hosts: &ids,
             parameters: &self.parameters(),
             comment: &format!("regcred fleet {}", self.fleet),
@@ -97,7 +102,7 @@ impl HostScript<'_> {
             }
             SendOutcome::Refused(error) => match refusal(&error) {
                 Refusal::Document => {
-                    Sent::Refused(Refusal::Document, missing_document(&error, &self.settings.document, what))
+                    Sent::Refused(Refusal::Document, unfit_document(&error, &self.settings.document, what))
                 }
                 refusal => Sent::Refused(refusal, error.failure(what)),
             },
@@ -151,18 +156,10 @@ pub(super) fn refusal(error: &AwsError) -> Refusal {
     }
 }
 
-fn missing_document(error: &AwsError, document: &str, what: String) -> Failure {
+fn unfit_document(error: &AwsError, document: &str, what: String) -> Failure {
     let place = &error.place;
     match error.kind {
-        AwsErrorKind::NotFound => Failure::new(
-            FailureKind::Missing,
-            what,
-            format!("there is no SSM document `{document}` in {place}"),
-            format!(
-                "aws ssm create-document --name {document} --document-type Command --document-format JSON \
-                 --content file://deploy/ssm/regcred-refresh.json"
-            ),
-        ),
+        AwsErrorKind::NotFound => document::missing(error, document, what),
         _ => Failure::new(
             FailureKind::Invalid,
             what,

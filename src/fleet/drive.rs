@@ -12,8 +12,10 @@ use regcred_core::rollout::{
     self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Policy, Refusal,
     Sample, Seen, Step,
 };
+use tokio::sync::OnceCell;
 
 use super::command::{HostScript, Sent, note, refusal};
+use super::document::{self, DocumentVersion, Unsendable};
 use crate::aws::{AwsErrorKind, Recording};
 use crate::progress::{Progress, ProgressSink};
 
@@ -23,6 +25,8 @@ pub(crate) struct Driver<'a> {
     pub script: HostScript<'a>,
     pub policy: &'a Policy,
     pub progress: &'a dyn ProgressSink,
+    /// The document is looked at before the first send, and not again.
+    document: OnceCell<Result<DocumentVersion, Unsendable>>,
 }
 
 /// How a rollout ended, and what went wrong with calls on the way.
@@ -32,7 +36,16 @@ pub(crate) struct Driven {
     pub failures: Vec<Failure>,
 }
 
-impl Driver<'_> {
+impl<'a> Driver<'a> {
+    pub(crate) fn new(script: HostScript<'a>, policy: &'a Policy, progress: &'a dyn ProgressSink) -> Self {
+        Self { script, policy, progress, document: OnceCell::new() }
+    }
+
+    async fn document(&self) -> &Result<DocumentVersion, Unsendable> {
+        let HostScript { clients, fleet, settings, object: _, mode: _ } = self.script;
+        self.document.get_or_init(|| document::check(clients, fleet, settings)).await
+    }
+
     /// Drives `seen` to its end; of one that was driven before, the rest.
     pub(crate) async fn run(&self, seen: &mut Seen) -> Driven {
         let mut failures = Vec::new();
@@ -50,17 +63,24 @@ impl Driver<'_> {
                         let wait = (until - now()).to_std().unwrap_or_default();
                         tokio::time::sleep(wait).await;
                     }
-                    Step::Send { hosts, max_errors } => {
-                        let (ready, refused) = self.disown(seen, hosts, &mut failures).await;
-                        for event in refused {
-                            seen.apply(self.policy, event, now());
+                    Step::Send { hosts, max_errors } => match self.document().await {
+                        Err(Unsendable { refusal, failure }) => {
+                            note(&mut failures, failure.clone());
+                            let refusal = refusal.clone();
+                            seen.apply(self.policy, Event::SendRefused { hosts, refusal }, now());
                         }
-                        if !ready.is_empty() {
-                            seen.apply(self.policy, Event::Sending { hosts: ready.clone() }, now());
-                            let event = self.send(ready, max_errors, &mut failures).await;
-                            seen.apply(self.policy, event, now());
+                        Ok(version) => {
+                            let (ready, refused) = self.disown(seen, hosts, &mut failures).await;
+                            for event in refused {
+                                seen.apply(self.policy, event, now());
+                            }
+                            if !ready.is_empty() {
+                                seen.apply(self.policy, Event::Sending { hosts: ready.clone() }, now());
+                                let event = self.send(ready, max_errors, version, &mut failures).await;
+                                seen.apply(self.policy, event, now());
+                            }
                         }
-                    }
+                    },
                     Step::Poll { command } => {
                         let event = self.poll(command, &mut failures).await;
                         seen.apply(self.policy, event, now());
@@ -143,9 +163,15 @@ impl Driver<'_> {
         (ready, refused)
     }
 
-    async fn send(&self, hosts: Vec<HostId>, max_errors: u32, failures: &mut Vec<Failure>) -> Event {
+    async fn send(
+        &self,
+        hosts: Vec<HostId>,
+        max_errors: u32,
+        version: &DocumentVersion,
+        failures: &mut Vec<Failure>,
+    ) -> Event {
         self.progress.tell(Progress::Sending { fleet: self.script.fleet.clone(), hosts: hosts.clone() });
-        match self.script.send(&hosts, max_errors).await {
+        match self.script.send(&hosts, max_errors, version).await {
             Sent::Accepted(command) => Event::SendAccepted { hosts, command },
             Sent::Lost(failure) => {
                 note(failures, failure);

@@ -1,12 +1,14 @@
 //! A fleet's hosts: seen through ECS and SSM, and driven through a rollout that `core` decides.
 
 mod command;
+mod document;
 mod drive;
 mod observe;
 #[expect(dead_code, reason = "`regcred verify --hosts` is to call it")]
 mod probe;
 
 pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
+pub(crate) use document::unsendable;
 pub(crate) use drive::{Driven, Driver};
 pub(crate) use observe::{FleetObservation, Listing, clusters, observe};
 #[expect(unused_imports, reason = "`regcred verify --hosts` is to call it")]

@@ -13,6 +13,7 @@ use regcred_core::rollout::{CHUNK, CommandId, Refusal};
 use tokio::time::Instant;
 
 use super::command::{HostScript, Sent, note};
+use super::document::DocumentVersion;
 use crate::aws::AwsErrorKind;
 
 /// Commands that are sent, and lists that are read, side by side: SSM publishes no rate for either, and throttles.
@@ -73,7 +74,7 @@ async fn send_all(script: &HostScript<'_>, chunks: Vec<Vec<HostId>>, probed: &mu
         let sends = chunks.into_iter().map(|hosts| async move {
             // Whatever a host answers, the others are to be looked at.
             let max_errors = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-            (script.send(&hosts, max_errors).await, hosts)
+            (script.send(&hosts, max_errors, &DocumentVersion::Default).await, hosts)
         });
         let sent: Vec<_> = futures_util::stream::iter(sends).buffered(SIDE_BY_SIDE).collect().await;
         chunks = Vec::new();

@@ -89,6 +89,7 @@ impl<'a> Fleets<'a> {
             estimate: Estimate::of_rollout(&policy, &forecast, &hosts),
             hosts,
             unseen,
+            blocked: None,
             forecast,
             max_unavailable: policy.max_unavailable,
             max_errors: policy.max_errors,
@@ -146,7 +147,7 @@ impl<'a> Fleets<'a> {
                 FailedHosts::Retry => Mode::RetryFailed,
             },
         };
-        let driver = Driver { script, policy: &policy, progress };
+        let driver = Driver::new(script, &policy, progress);
         let first = driver.run(&mut seen).await;
         let (Driven { ending, failures }, missed) = self.last_look(&driver, &mut seen, first).await;
         progress.tell(Progress::RolloutEnded { fleet: name.clone() });

@@ -63,7 +63,10 @@ async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts
         let object = objects.iter().find(|step| step.ecs_config == fleet.ecs_config);
         let action = match object.and_then(|step| step.action.revision()) {
             None => FleetAction::Held { why: Hold::ObjectFailed },
-            Some(revision) => rollouts.plan(name, fleet, revision).await,
+            Some(revision) => {
+                let action = rollouts.plan(name, fleet, revision).await;
+                preflight::fleet(context.locations, name, fleet, action).await
+            }
         };
         fleets.push(FleetStep {
             fleet: name.clone(),

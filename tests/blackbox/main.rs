@@ -19,6 +19,7 @@ mod cli;
 mod copies;
 mod crash;
 mod docker_registry;
+mod documents;
 mod explain;
 mod http;
 mod latecomers;

@@ -54,6 +54,7 @@ async fn each_denied_call_is_told_in_three_lines_with_the_action_to_allow_and_th
         (Ecs, "DescribeClusters", "ecs:DescribeClusters", "cluster/", 4),
         (Ecs, "PutAttributes", "ecs:PutAttributes", "container-instance/", 4),
         (Ssm, "DescribeInstanceInformation", "ssm:DescribeInstanceInformation", "*", 4),
+        (Ssm, "GetDocument", "ssm:GetDocument", "document/regcred-refresh", 5),
         (Ssm, "SendCommand", "ssm:SendCommand", "document/regcred-refresh", 5),
         (Ssm, "ListCommandInvocations", "ssm:ListCommandInvocations", "*", 5),
     ];

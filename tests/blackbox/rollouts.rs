@@ -1,7 +1,7 @@
 //! How a rollout goes wrong, and what is not done then.
 
 use regcred_sandbox::hosts::{Behaviour, HostSpec, Life};
-use regcred_sandbox::{Effect, Fault, Match, Options, Service};
+use regcred_sandbox::{Effect, Fault, Match, Service};
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -144,18 +144,6 @@ async fn a_command_that_may_not_be_followed_is_told_at_once_and_its_hosts_are_as
     let told = world.json(&["sync"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
     assert_eq!(world.restarts(), [(GOOD[0].into(), 1), (GOOD[4].into(), 1)].into());
-}
-
-#[tokio::test]
-async fn a_missing_document_is_named_with_the_command_that_creates_it() {
-    let options = Options { documents: Vec::new(), ..with_hosts(pair()) };
-    let world = World::start("a_missing_document_is_named", options, &world::swift());
-    let told = world.json(&["sync"]).await;
-    assert_eq!(told.code, 5, "{told:#?}");
-    let said = failures(&told.json["fleets"][0]);
-    assert!(said.contains("there is no SSM document `regcred-refresh`"), "{said}");
-    assert!(said.contains("aws ssm create-document --name regcred-refresh"), "{said}");
-    assert!(world.restarts().values().all(|restarts| *restarts == 0));
 }
 
 #[tokio::test]

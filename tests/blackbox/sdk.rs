@@ -78,6 +78,19 @@ impl Aws {
         call.r#type(ParameterType::SecureString).send().await.expect("the name is good");
     }
 
+    /// Makes a version of an SSM document, and tells its number. The default one stays.
+    pub(crate) async fn update_document(&self, name: &str, content: &str) -> String {
+        let call = self.ssm.update_document().name(name).content(content).document_version("$LATEST");
+        let answer = call.send().await.expect("the document is there, and the content another one");
+        let description = answer.document_description.expect("an update tells what it made");
+        description.document_version.expect("each version has a number")
+    }
+
+    pub(crate) async fn set_default_document_version(&self, name: &str, number: &str) {
+        let call = self.ssm.update_document_default_version().name(name).document_version(number);
+        call.send().await.expect("the version is there");
+    }
+
     /// The current text of an object, and its version's id.
     pub(crate) async fn object(&self, bucket: &str, key: &str) -> (String, Option<String>) {
         let answer = self.s3.get_object().bucket(bucket).key(key).send().await.expect("the object is there");

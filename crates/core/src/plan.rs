@@ -89,8 +89,10 @@ impl Estimate {
         let records = 2 * forecast.hosts.div_ceil(ATTRIBUTES_PER_CALL);
         // Each cluster is looked at once more in the end.
         let last_look = forecast.down_at_once_by_cluster.len();
+        // GetDocument, once.
+        let document = 1;
         Self {
-            calls: forecast.commands + polls.saturating_mul(pages) + samples + records + last_look,
+            calls: document + forecast.commands + polls.saturating_mul(pages) + samples + records + last_look,
             seconds: round.as_secs().max(1).saturating_mul(u64::try_from(rounds).unwrap_or(u64::MAX)),
         }
     }
@@ -269,6 +271,9 @@ pub enum FleetAction {
         /// Clusters or hosts that could not be looked at.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         unseen: Vec<Failure>,
+        /// Why none of them would be sent to, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        blocked: Option<Failure>,
         forecast: Forecast,
         max_unavailable: MaxUnavailable,
         max_errors: u32,
@@ -352,10 +357,13 @@ impl Plan {
             }
         });
         let held = self.objects.iter().flat_map(|step| &step.held).filter_map(|entry| entry.failure.as_ref());
-        let fleets = self.fleets.iter().flat_map(|step| match &step.action {
-            FleetAction::Blocked { failure } => std::slice::from_ref(failure),
-            FleetAction::Rollout { unseen, .. } => unseen,
-            FleetAction::Current { .. } | FleetAction::Held { .. } => &[],
+        let fleets = self.fleets.iter().flat_map(|step| {
+            let (one, others): (_, &[Failure]) = match &step.action {
+                FleetAction::Blocked { failure } => (Some(failure), &[]),
+                FleetAction::Rollout { unseen, blocked, .. } => (blocked.as_ref(), unseen),
+                FleetAction::Current { .. } | FleetAction::Held { .. } => (None, &[]),
+            };
+            one.into_iter().chain(others)
         });
         registries.chain(secrets).chain(objects).chain(held).chain(fleets).collect()
     }

@@ -9,7 +9,7 @@ use regcred_core::rollout::MaxUnavailable;
 use super::locations::are_one_place;
 use super::{Bounds, Rules, aws};
 use crate::config::problem::{End, KeyPath};
-use crate::config::{ClusterPattern, Config, Fleet, raw, span};
+use crate::config::{ClusterPattern, Config, DocumentCheck, Fleet, raw, span};
 
 const POLL_INTERVAL: Bounds = Bounds {
     least: Duration::from_millis(100),
@@ -55,6 +55,7 @@ impl Rules<'_, '_> {
             max_unavailable,
             max_errors,
             document,
+            document_check,
             poll_interval,
             settle_interval,
             settle_timeout,
@@ -107,6 +108,10 @@ impl Rules<'_, '_> {
             max_unavailable: max_unavailable?,
             max_errors: *max_errors,
             document: document.clone(),
+            document_check: match document_check {
+                raw::DocumentCheck::Carried => DocumentCheck::Carried,
+                raw::DocumentCheck::Own => DocumentCheck::Own,
+            },
             poll_interval: poll_interval?,
             settle_interval: settle_interval?,
             settle_timeout: settle_timeout?,

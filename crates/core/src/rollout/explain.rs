@@ -196,7 +196,7 @@ impl fmt::Display for Halt {
                 let hosts = if *errors == 1 { "host was" } else { "hosts were" };
                 write!(f, "{errors} {hosts} not proven, and max_errors is {max_errors}")
             }
-            Self::SendRefused { refusal } => write!(f, "SSM refused the command: {refusal}"),
+            Self::SendRefused { refusal } => write!(f, "no command could be sent: {refusal}"),
             Self::Unavailable { clusters } => {
                 let names: Vec<&str> = clusters.iter().map(crate::host::ClusterName::as_str).collect();
                 write!(f, "hosts that may be down use up max_unavailable of {}", names.join(", "))
@@ -212,6 +212,7 @@ impl fmt::Display for Refusal {
             Self::Throttled => "it throttled all tries",
             Self::AccessDenied => "access denied",
             Self::Document => "the document is not there, or does not take these parameters",
+            Self::ForeignDocument => "the document is not the one that regcred carries",
             Self::Other(code) => code,
         })
     }

@@ -227,7 +227,7 @@ pub enum Halt {
     FirstHost { host: HostId, left: Left },
     /// More hosts than `max_errors` ended not proven.
     Errors { errors: usize, max_errors: u32 },
-    /// SSM refused the command for a reason that every other host would meet too.
+    /// The command was refused for a reason that every other host would meet too.
     SendRefused { refusal: Refusal },
     /// The hosts that ended unproven use up `max_unavailable` of these clusters.
     Unavailable { clusters: Vec<ClusterName> },
@@ -243,7 +243,7 @@ pub enum Left {
     FailedBefore,
 }
 
-/// Why `SendCommand` was refused, so that surely nothing was sent.
+/// Why a command was refused, so that surely nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", content = "code", rename_all = "snake_case")]
 pub enum Refusal {
@@ -254,6 +254,8 @@ pub enum Refusal {
     AccessDenied,
     /// The document does not exist, or does not take these parameters.
     Document,
+    /// The document is not the one that regcred carries, so that SSM was not even asked.
+    ForeignDocument,
     /// Another error, by its code.
     Other(String),
 }

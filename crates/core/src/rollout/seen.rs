@@ -252,14 +252,16 @@ impl Seen {
                 Refusal::InvalidInstance if alone => tracked.doubt(NothingRan::InvalidInstance, now),
                 Refusal::InvalidInstance => tracked.phase = Phase::Waiting { company: Company::Nobody },
                 Refusal::Throttled => tracked.end(nothing_ran(NothingRan::Throttled), now),
-                Refusal::AccessDenied | Refusal::Document | Refusal::Other(_) => {
+                Refusal::AccessDenied | Refusal::Document | Refusal::ForeignDocument | Refusal::Other(_) => {
                     tracked.phase = Phase::Waiting { company: Company::Any };
                 }
             }
         }
         match refusal {
             Refusal::InvalidInstance | Refusal::Throttled => {}
-            Refusal::AccessDenied | Refusal::Document | Refusal::Other(_) => self.refused = Some(refusal),
+            Refusal::AccessDenied | Refusal::Document | Refusal::ForeignDocument | Refusal::Other(_) => {
+                self.refused = Some(refusal)
+            }
         }
     }
 

@@ -17,9 +17,11 @@ use thiserror::Error;
 
 use crate::host::ContainerInstanceArn;
 
+mod carried;
 mod probe;
 mod reason;
 
+pub use carried::{Difference as DocumentDifference, difference as document_difference};
 pub use probe::{AgentState, Agreement, AuthSource, AuthWarnings, Probe, ProbeReport};
 pub use reason::Reason;
 

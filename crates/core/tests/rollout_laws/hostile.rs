@@ -254,6 +254,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Refusal::Throttled,
         Refusal::AccessDenied,
         Refusal::Document,
+        Refusal::ForeignDocument,
         Refusal::Other("Odd".into()),
     ])
 }

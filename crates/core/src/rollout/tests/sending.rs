@@ -283,7 +283,9 @@ fn another_version_than_the_planned_one_ends_the_rollout_quietly() {
 
 #[test]
 fn a_refusal_that_every_host_would_meet_halts_and_sends_to_nobody() {
-    for refusal in [Refusal::AccessDenied, Refusal::Document, Refusal::Other("Odd".into())] {
+    for refusal in
+        [Refusal::AccessDenied, Refusal::Document, Refusal::ForeignDocument, Refusal::Other("Odd".into())]
+    {
         let mut rollout = Rollout::with(|policy| policy.max_errors = 9, (0..3).map(host));
         let hosts = rollout.to_send();
         rollout.tell(Event::Sending { hosts: hosts.clone() });
