@@ -21,6 +21,7 @@ mod crash;
 mod docker_registry;
 mod documents;
 mod explain;
+mod forecasts;
 mod http;
 mod latecomers;
 mod lies;
