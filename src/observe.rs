@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::future;
-use regcred_core::desired::{ObjectSpec, PublishedLogins, SecretSpec, SourceReading};
+use regcred_core::agent::AuthMap;
+use regcred_core::desired::{ObjectSpec, PublishedLogins, SecretSpec, SourceReading, auth_map};
 use regcred_core::fingerprint::FingerprintKey;
 use regcred_core::formats::ecs_config::Foreign;
 use regcred_core::login::Trial;
@@ -53,6 +54,8 @@ pub(crate) struct SeenObject {
     pub spec: ObjectSpec,
     pub target: ObjectTarget,
     pub observed: Observed,
+    /// What agents make of it.
+    pub map: AuthMap,
 }
 
 impl Sighting {
@@ -64,7 +67,7 @@ impl Sighting {
         }
         for object in &self.objects {
             if object.spec.registries.iter().any(|(registry, _)| registry == name) {
-                published.add_object(&object.observed, server);
+                published.add_object(&object.observed, &object.map, server);
             }
         }
         published
@@ -169,7 +172,8 @@ pub(crate) async fn look_at_objects(context: &Context<'_>) -> Vec<SeenObject> {
             let objects = S3EcsConfigs { client: &locations.at(location).s3 };
             let mut observed = objects.observe(std::slice::from_ref(&target)).await;
             let observed = observed.pop().expect("one item was asked for, so one was answered");
-            SeenObject { spec, target, observed }
+            let map = auth_map(&observed);
+            SeenObject { spec, target, observed, map }
         },
     );
     future::join_all(looks).await

@@ -206,7 +206,7 @@ pub(crate) async fn of_published(context: &Context<'_>) -> Result<Verification, 
                 ecs_config: seen.spec.name.clone(),
             };
             let mut published = PublishedLogins::default();
-            published.add_object(&seen.observed, server);
+            published.add_object(&seen.observed, &seen.map, server);
             Check::add(&mut checks, registry, place, &seen.observed, &published);
         }
     }

@@ -96,7 +96,7 @@ async fn rendered(config: &Config, scope: &Scope) -> Result<(ObjectStep, Secret)
         SourceReading::Failed(_) => Wish::Hold(Hold::SourceFailed),
     };
     let wishes = sources.into_iter().map(|(name, reading)| (name, wish(reading))).collect();
-    let SeenObject { spec, target: _, observed } =
+    let SeenObject { spec, target: _, observed, map: _ } =
         objects.into_iter().next().expect("the scope is one object of the configuration");
     // No fingerprint is shown.
     let key = FingerprintKey::from_bytes([0; FingerprintKey::LENGTH]);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::agent::{AuthMap, AuthType, Environment, Login, PullAuth};
+use crate::agent::{AuthMap, AuthType, EffectiveAuth, Environment, Login, PullAuth};
 use crate::credential::Credential;
 use crate::fingerprint::FingerprintKey;
 use crate::formats::ecs_config::{self, Edited, Foreign, Note, Wanted};
@@ -265,13 +265,13 @@ impl PublishedLogins {
         }
     }
 
-    pub fn add_object(&mut self, observed: &Observed, server: &Server) {
+    /// `map` is [`auth_map`] of it, read once for all of its registries: there can be hundreds.
+    pub fn add_object(&mut self, observed: &Observed, map: &AuthMap, server: &Server) {
         match observed {
             Observed::Unknown(_) => self.unseen = true,
             Observed::Absent => self.lacking = true,
             Observed::Present(published) => {
-                let auth = Environment::parse(published.content.expose().as_bytes()).auth();
-                let login = match AuthMap::read(&auth).lookup(&some_image(server)).certain() {
+                let login = match map.lookup(&some_image(server)).certain() {
                     Some(PullAuth::Login(login)) => Some(login.clone()),
                     Some(_) | None => None,
                 };
@@ -302,6 +302,14 @@ impl PublishedLogins {
     pub fn lacks(&self, credential: &Credential) -> bool {
         self.lacking || self.logins.iter().any(|login| !login.is(credential))
     }
+}
+
+/// What agents make of an object; without one they have nothing.
+pub fn auth_map(observed: &Observed) -> AuthMap {
+    AuthMap::read(&match observed {
+        Observed::Present(published) => Environment::parse(published.content.expose().as_bytes()).auth(),
+        Observed::Absent | Observed::Unknown(_) => EffectiveAuth::none(),
+    })
 }
 
 /// An image of this server, whatever it is called.
@@ -549,7 +557,8 @@ mod tests {
         assert!(lacks(&[present(pair), Observed::Absent]) && lacks(&[present("{}")]));
         assert!(lacks(&[present(r#"{"username":"u","password":"q"}"#)]));
         let mut published = PublishedLogins::default();
-        published.add_object(&present("ECS_CLUSTER=prod\n"), &server);
+        let object = present("ECS_CLUSTER=prod\n");
+        published.add_object(&object, &auth_map(&object), &server);
         assert!(published.lacks(&wanted));
     }
 
