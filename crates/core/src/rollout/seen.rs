@@ -260,7 +260,7 @@ impl Seen {
         match refusal {
             Refusal::InvalidInstance | Refusal::Throttled => {}
             Refusal::AccessDenied | Refusal::Document | Refusal::ForeignDocument | Refusal::Other(_) => {
-                self.refused = Some(refusal)
+                self.refused = Some(refusal);
             }
         }
     }
