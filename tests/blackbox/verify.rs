@@ -211,3 +211,26 @@ async fn what_is_published_is_tried_once_for_each_credential() {
     let person = world.run(&["verify", "--published"]).await;
     assert!(person.stdout.contains("harbor") && person.stdout.contains("REJECTED"), "{}", person.stdout);
 }
+
+#[tokio::test]
+async fn what_stays_published_is_told_with_its_date_by_plan_sync_and_status() {
+    let mut world = start("what_stays_published_is_told");
+    world.set("DOCKERHUB_TOKEN", "mistyped");
+    let person = world.run(&["plan"]).await;
+    assert!(person.stdout.contains("nothing is published of docker.io so far"), "{}", person.stdout);
+    world.set("DOCKERHUB_TOKEN", "docker-hub-token-of-the-demo");
+    assert_eq!(world.json(&["sync"]).await.code, 0);
+
+    world.set_harbor_password("mistyped");
+    let stays = "what is published of harbor.example.com stays; it is there since 20";
+    for command in ["plan", "sync", "status", "plan"] {
+        let person = world.run(&[command]).await;
+        let line = person.stdout.lines().find(|line| line.contains(stays));
+        assert!(line.is_some_and(|line| line.ends_with(" UTC or longer")), "{command}: {}", person.stdout);
+    }
+    std::fs::remove_file(world.path("secrets/harbor.json")).unwrap();
+    for command in ["plan", "sync", "status"] {
+        let person = world.run(&[command]).await;
+        assert!(person.stdout.contains(stays), "{command}: {}", person.stdout);
+    }
+}

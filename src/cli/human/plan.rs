@@ -56,11 +56,11 @@ pub(super) fn registries(page: &mut Page, registries: &[RegistryPlan]) {
                 let expires = expiry.map_or_else(String::new, |Expiry { expires, .. }| {
                     format!("; expires {}", words::day(expires))
                 });
-                let change = words::change(change, fingerprint.short());
+                let changed = words::change(change, fingerprint.short());
                 let trial = words::trial(login).map_or_else(String::new, |trial| format!("; {trial}"));
-                page.line(format!("{name}: {change}{expires}{trial}"));
+                page.line(format!("{name}: {changed}{expires}{trial}"));
                 if login.hold().is_some() {
-                    page.line(format!("  {}", words::stays(server, *published_since)));
+                    page.line(format!("  {}", words::stays(server, change, *published_since)));
                 }
                 if let Some(warning) = expiry.as_ref().and_then(words::expires_soon) {
                     page.line(format!("  {warning}"));
@@ -71,7 +71,8 @@ pub(super) fn registries(page: &mut Page, registries: &[RegistryPlan]) {
             }
             CredentialPlan::Unreadable { .. } => {
                 page.line(format!(
-                    "{name}: its source could not be read; what is published of {server} stays"
+                    "{name}: its source could not be read; what is published of {server} stays{}",
+                    words::there_since(*published_since)
                 ));
             }
         }

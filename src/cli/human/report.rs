@@ -14,7 +14,7 @@ pub(crate) fn report(report: &Report) -> String {
     let mut page = Page::default();
     for registry in &report.registries {
         match &registry.credential {
-            CredentialPlan::Read { expiry, notes, .. } => {
+            CredentialPlan::Read { change, expiry, notes, fingerprint: _ } => {
                 if let Some(expiry) = expiry {
                     let said = words::expires_soon(expiry)
                         .unwrap_or_else(|| format!("expires {}", words::day(expiry.expires)));
@@ -25,13 +25,20 @@ pub(crate) fn report(report: &Report) -> String {
                 }
                 if let Some(failure) = registry.login.failure() {
                     page.line(three_lines(failure));
-                    page.line(format!("  {}", words::stays(&registry.server, registry.published_since)));
+                    page.line(format!(
+                        "  {}",
+                        words::stays(&registry.server, change, registry.published_since)
+                    ));
                 }
                 for note in notes {
                     page.line(format!("{}: note: {note}", registry.name));
                 }
             }
-            CredentialPlan::Unreadable { failure } => page.line(three_lines(failure)),
+            CredentialPlan::Unreadable { failure } => {
+                page.line(three_lines(failure));
+                let since = words::there_since(registry.published_since);
+                page.line(format!("  what is published of {} stays{since}", registry.server));
+            }
         }
     }
     secrets(&mut page, &report.secrets);

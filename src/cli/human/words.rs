@@ -98,15 +98,26 @@ pub(super) fn trial(trial: &Trial) -> Option<String> {
     }
 }
 
-/// What stays published in place of a candidate, and since when it is there.
-pub(super) fn stays(server: &Server, since: Option<DateTime<Utc>>) -> String {
-    match since {
-        Some(since) => format!(
-            "what is published of {server} stays; it is there since {} at the latest",
-            since.format("%Y-%m-%d %H:%M UTC")
-        ),
-        None => format!("nothing is published of {server} so far"),
+/// What stays published in place of a candidate, and since when it is there. An object's date is that of its last change,
+/// whatever was changed.
+pub(super) fn stays(server: &Server, change: &CredentialChange, since: Option<DateTime<Utc>>) -> String {
+    match (change, since) {
+        (CredentialChange::New, _) => format!("nothing is published of {server} so far"),
+        (CredentialChange::Unknown, _) => {
+            format!("whatever is published of {server} stays; it could not be seen")
+        }
+        (
+            CredentialChange::None | CredentialChange::Password { .. } | CredentialChange::User { .. },
+            since,
+        ) => format!("what is published of {server} stays{}", there_since(since)),
     }
+}
+
+/// `; it is there since 2026-11-30 10:02 UTC or longer`.
+pub(super) fn there_since(since: Option<DateTime<Utc>>) -> String {
+    since.map_or_else(String::new, |since| {
+        format!("; it is there since {} or longer", since.format("%Y-%m-%d %H:%M UTC"))
+    })
 }
 
 pub(super) fn max_unavailable(limit: MaxUnavailable) -> String {
