@@ -2,6 +2,7 @@
 
 mod apply;
 mod artefact;
+mod audit;
 mod aws;
 mod cli;
 mod config;

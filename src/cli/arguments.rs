@@ -51,7 +51,8 @@ pub(crate) enum Command {
     Render(super::render::RenderArguments),
     /// Print what a task definition and its role need so that tasks use a registry's secret
     Snippet(super::snippet::SnippetArguments),
-    /// Try credentials at their registries: those of the sources, or those that are published; change nothing
+    /// Try credentials at their registries, those of the sources or those that are published, or ask hosts what they hold;
+    /// change nothing
     Verify(VerifyArguments),
     /// Hold the configuration against every rule
     Check,
@@ -110,6 +111,9 @@ pub(crate) struct VerifyArguments {
     /// What Secrets Manager and S3 hold now, instead of what the sources hold
     #[arg(long)]
     pub published: bool,
+    /// Ask the hosts instead: do the file, the live agent and what is recorded agree with the ecs.config? Changes nothing
+    #[arg(long, conflicts_with = "published")]
+    pub hosts: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! hold what the binary prints against them.
 
 use clap::{Args, ValueEnum};
+use regcred_core::audit::Audit;
 use regcred_core::login::verification::Verification;
 use regcred_core::plan::Plan;
 use regcred_core::report::{Report, Status};
@@ -50,8 +51,10 @@ pub(crate) enum Document {
     Render,
     /// What `snippet` prints
     Snippet,
-    /// What `verify` prints
+    /// What `verify` prints, with `--published` too
     Verify,
+    /// What `verify --hosts` prints
+    VerifyHosts,
 }
 
 /// The schema of a document, as JSON to print.
@@ -68,6 +71,7 @@ pub(crate) fn run(of: Document) -> Value {
         Document::Render => printed::<Rendered>(),
         Document::Snippet => printed::<Snippets>(),
         Document::Verify => printed::<Verification>(),
+        Document::VerifyHosts => printed::<Audit>(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! `regcred verify`: what the registries say of credentials. Changes nothing but what regcred keeps in mind of rejected ones.
+//! `regcred verify`: what the registries say of credentials, or the hosts of what they hold. Changes nothing but what regcred
+//! keeps in mind of rejected credentials.
 
 use std::path::Path;
 
@@ -9,16 +10,20 @@ use super::output::{self, Output};
 use super::pass::{self, Ground};
 use super::{Stop, human};
 use crate::observe::Context;
-use crate::verify;
+use crate::{audit, verify};
 
 pub(crate) async fn run(
     path: Option<&Path>,
     arguments: VerifyArguments,
     output: Output,
 ) -> Result<Verdict, Stop> {
-    let VerifyArguments { scope, published } = arguments;
+    let VerifyArguments { scope, published, hosts } = arguments;
     let Ground { config, locations, scope } = pass::prepare(path, &scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
+    if hosts {
+        let audit = audit::hosts(&context).await.map_err(Stop::Pass)?;
+        return output.result(&audit, audit.verdict, human::audit);
+    }
     let verification = if published {
         verify::of_published(&context).await.map_err(Stop::Pass)?
     } else {

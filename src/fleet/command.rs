@@ -19,8 +19,17 @@ pub(crate) enum Mode {
     /// The same, and a version that did not load there before is tried again.
     RetryFailed,
     /// Look, and change nothing.
-    #[expect(dead_code, reason = "`regcred verify --hosts` is to send it")]
     Probe,
+}
+
+impl Mode {
+    /// What could not be done where a command cannot be sent.
+    pub(super) fn failed(self, fleet: &FleetName) -> String {
+        match self {
+            Self::Apply | Self::RetryFailed => format!("cannot restart hosts of fleet `{fleet}`"),
+            Self::Probe => format!("cannot look at hosts of fleet `{fleet}`"),
+        }
+    }
 }
 
 /// The ecs.config that the hosts load, as they are told where it is.
@@ -87,10 +96,7 @@ impl HostScript<'_> {
             timeout_seconds: i32::try_from(seconds).expect("clamped below i32's end"),
             max_errors,
         };
-        let what = match self.mode {
-            Mode::Apply | Mode::RetryFailed => format!("cannot restart hosts of fleet `{}`", self.fleet),
-            Mode::Probe => format!("cannot look at hosts of fleet `{}`", self.fleet),
-        };
+        let what = self.mode.failed(self.fleet);
         match self.clients.ssm.send(&command).await {
             SendOutcome::Accepted { command_id } => {
                 tracing::info!(fleet = %self.fleet, command = %command_id, hosts = ids.len(), "command sent");

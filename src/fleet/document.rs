@@ -8,6 +8,7 @@ use regcred_core::report::{Failure, FailureKind};
 use regcred_core::rollout::Refusal;
 use regcred_core::script::{DocumentDifference, document_difference};
 
+use super::command::Mode;
 use crate::aws::{AwsError, AwsErrorKind, Clients};
 use crate::config::{DocumentCheck, Fleet};
 
@@ -36,12 +37,13 @@ pub(super) async fn check(
     clients: &Clients,
     name: &FleetName,
     fleet: &Fleet,
+    mode: Mode,
 ) -> Result<DocumentVersion, Unsendable> {
     match fleet.document_check {
         DocumentCheck::Own => return Ok(DocumentVersion::Default),
         DocumentCheck::Carried => {}
     }
-    let what = format!("cannot restart hosts of fleet `{name}`");
+    let what = mode.failed(name);
     let document = fleet.document.as_str();
     let (found, version) = match clients.ssm.document(document, "$DEFAULT").await {
         Ok(found) => found,
@@ -65,9 +67,9 @@ pub(super) async fn check(
     Err(Unsendable { refusal: Refusal::ForeignDocument, failure })
 }
 
-/// Why nothing could be sent to the hosts of `fleet`, if that is so.
+/// Why no restart could be sent to the hosts of `fleet`, if that is so.
 pub(crate) async fn unsendable(clients: &Clients, name: &FleetName, fleet: &Fleet) -> Option<Failure> {
-    check(clients, name, fleet).await.err().map(|unsendable| unsendable.failure)
+    check(clients, name, fleet, Mode::Apply).await.err().map(|unsendable| unsendable.failure)
 }
 
 fn refusal(error: &AwsError) -> Refusal {

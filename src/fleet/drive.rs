@@ -42,8 +42,8 @@ impl<'a> Driver<'a> {
     }
 
     async fn document(&self) -> &Result<DocumentVersion, Unsendable> {
-        let HostScript { clients, fleet, settings, object: _, mode: _ } = self.script;
-        self.document.get_or_init(|| document::check(clients, fleet, settings)).await
+        let HostScript { clients, fleet, settings, object: _, mode } = self.script;
+        self.document.get_or_init(|| document::check(clients, fleet, settings, mode)).await
     }
 
     /// Drives `seen` to its end; of one that was driven before, the rest.

@@ -4,12 +4,10 @@ mod command;
 mod document;
 mod drive;
 mod observe;
-#[expect(dead_code, reason = "`regcred verify --hosts` is to call it")]
 mod probe;
 
 pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
 pub(crate) use document::unsendable;
 pub(crate) use drive::{Driven, Driver};
-pub(crate) use observe::{FleetObservation, Listing, clusters, observe};
-#[expect(unused_imports, reason = "`regcred verify --hosts` is to call it")]
+pub(crate) use observe::{FleetObservation, Listing, clusters, observe, observe_to_ask};
 pub(crate) use probe::{Probed, probe};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regcred_core::audit;
 use regcred_core::fingerprint::Revision;
 use regcred_core::host::{
     Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Ping,
@@ -78,45 +79,80 @@ pub(crate) async fn observe(
         )),
         Listing::All => None,
     };
-    let what = || format!("cannot see the hosts of fleet `{name}`");
+    let (mut hosts, unseen) = listed(clients, name, clusters, filter.as_deref()).await;
+    let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
+    let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
+    if candidates.is_empty() {
+        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen });
+    }
+    ping(clients, name, &mut candidates).await?;
+    let touched: BTreeSet<String> = candidates.iter().map(|host| host.cluster.to_string()).collect();
+    let touched: Vec<String> = touched.into_iter().collect();
+    let sizes = clients.ecs.cluster_sizes(&touched).await.map_err(|error| error.failure(unseen_by(name)))?;
+    let registered = sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect();
+    Ok(FleetObservation { hosts, registered, unseen })
+}
+
+/// Every host of `clusters`, to be asked what it holds: SSM's word is there of each that the script could run on. And why a
+/// cluster or a host could not be looked at.
+pub(crate) async fn observe_to_ask(
+    clients: &Clients,
+    name: &FleetName,
+    clusters: &[ClusterName],
+) -> Result<(Vec<Host>, Vec<Failure>), Failure> {
+    let (mut hosts, unseen) = listed(clients, name, clusters, None).await;
+    let mut candidates: Vec<&mut Host> =
+        hosts.iter_mut().filter(|host| audit::may_ask(host).is_ok()).collect();
+    if !candidates.is_empty() {
+        ping(clients, name, &mut candidates).await?;
+    }
+    Ok((hosts, unseen))
+}
+
+/// The hosts of `clusters` as ECS lists them by `filter`, and why a cluster or a host could not be looked at.
+async fn listed(
+    clients: &Clients,
+    name: &FleetName,
+    clusters: &[ClusterName],
+    filter: Option<&str>,
+) -> (Vec<Host>, Vec<Failure>) {
     let mut hosts = Vec::new();
     let mut unseen = Vec::new();
     for cluster in clusters {
-        match instances(clients, cluster, filter.as_deref()).await {
+        match instances(clients, cluster, filter).await {
             Ok(instances) => {
                 for instance in instances {
                     match host(cluster, instance) {
                         Ok(host) => hosts.push(host),
                         Err(why) => unseen.push(Failure::new(
                             FailureKind::Invalid,
-                            what(),
+                            unseen_by(name),
                             why,
                             "deregister it, or report this as a bug",
                         )),
                     }
                 }
             }
-            Err(error) => {
-                unseen.push(missing_cluster(&error, cluster, name).unwrap_or_else(|| error.failure(what())));
-            }
+            Err(error) => unseen.push(
+                missing_cluster(&error, cluster, name).unwrap_or_else(|| error.failure(unseen_by(name))),
+            ),
         }
     }
-    let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
-    let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
-    if candidates.is_empty() {
-        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen });
-    }
-    let ids: Vec<String> = candidates.iter().map(|host| host.id.to_string()).collect();
-    let pings = clients.ssm.pings(&ids).await.map_err(|error| error.failure(what()))?;
-    let mut touched = BTreeSet::new();
-    for host in &mut candidates {
+    (hosts, unseen)
+}
+
+/// Asks SSM whether it reaches these hosts.
+async fn ping(clients: &Clients, name: &FleetName, hosts: &mut [&mut Host]) -> Result<(), Failure> {
+    let ids: Vec<String> = hosts.iter().map(|host| host.id.to_string()).collect();
+    let pings = clients.ssm.pings(&ids).await.map_err(|error| error.failure(unseen_by(name)))?;
+    for host in hosts {
         host.ping = pings.get(host.id.as_str()).map_or(Ping::NotManaged, |status| Ping::read(status));
-        touched.insert(host.cluster.to_string());
     }
-    let touched: Vec<String> = touched.into_iter().collect();
-    let sizes = clients.ecs.cluster_sizes(&touched).await.map_err(|error| error.failure(what()))?;
-    let registered = sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect();
-    Ok(FleetObservation { hosts, registered, unseen })
+    Ok(())
+}
+
+fn unseen_by(name: &FleetName) -> String {
+    format!("cannot see the hosts of fleet `{name}`")
 }
 
 async fn instances(
@@ -150,7 +186,7 @@ fn missing_cluster(error: &AwsError, cluster: &ClusterName, name: &FleetName) ->
     (error.kind == AwsErrorKind::NotFound).then(|| {
         Failure::new(
             FailureKind::Missing,
-            format!("cannot see the hosts of fleet `{name}`"),
+            unseen_by(name),
             format!("there is no cluster `{cluster}` in {}", error.place),
             format!("correct fleets.{name}.clusters, or create the cluster"),
         )

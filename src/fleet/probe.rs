@@ -13,7 +13,7 @@ use regcred_core::rollout::{CHUNK, CommandId, Refusal};
 use tokio::time::Instant;
 
 use super::command::{HostScript, Sent, note};
-use super::document::DocumentVersion;
+use super::document::{self, DocumentVersion, Unsendable};
 use crate::aws::AwsErrorKind;
 
 /// Commands that are sent, and lists that are read, side by side: SSM publishes no rate for either, and throttles.
@@ -40,12 +40,28 @@ struct Open {
     in_vain: u32,
 }
 
-/// Probes `hosts`, which should be online in SSM. Costs a SendCommand for fifty of them, and a ListCommandInvocations
-/// for fifty every `poll_interval`.
+/// Probes `hosts`, which should be online in SSM. Costs a GetDocument, a SendCommand for fifty of them, and a
+/// ListCommandInvocations for fifty every `poll_interval`.
 pub(crate) async fn probe(script: &HostScript<'_>, hosts: &BTreeSet<HostId>) -> Probed {
     let mut probed = Probed::default();
+    if hosts.is_empty() {
+        return probed;
+    }
+    let HostScript { clients, fleet, settings, object: _, mode } = *script;
+    // Another script might change a host, or not know how to look.
+    let version = match document::check(clients, fleet, settings, mode).await {
+        Ok(version) => version,
+        Err(Unsendable { refusal, failure }) => {
+            probed.failures.push(failure);
+            let not_sent =
+                |host: &HostId| (host.clone(), HostProbe::NotSent { refusal: Some(refusal.clone()) });
+            probed.hosts.extend(hosts.iter().map(not_sent));
+            return probed;
+        }
+    };
     let all: Vec<HostId> = hosts.iter().cloned().collect();
-    let mut open = send_all(script, all.chunks(CHUNK).map(<[HostId]>::to_vec).collect(), &mut probed).await;
+    let chunks = all.chunks(CHUNK).map(<[HostId]>::to_vec).collect();
+    let mut open = send_all(script, &version, chunks, &mut probed).await;
     let deadline = Instant::now() + script.settings.command_timeout + ANSWER;
     while !open.is_empty() && Instant::now() < deadline {
         tokio::time::sleep(script.settings.poll_interval).await;
@@ -67,14 +83,19 @@ pub(crate) async fn probe(script: &HostScript<'_>, hosts: &BTreeSet<HostId>) -> 
 }
 
 /// Sends to each chunk of hosts. A chunk that is refused for one of its hosts is sent to one by one, to find it.
-async fn send_all(script: &HostScript<'_>, chunks: Vec<Vec<HostId>>, probed: &mut Probed) -> Vec<Open> {
+async fn send_all(
+    script: &HostScript<'_>,
+    version: &DocumentVersion,
+    chunks: Vec<Vec<HostId>>,
+    probed: &mut Probed,
+) -> Vec<Open> {
     let mut open = Vec::new();
     let mut chunks = chunks;
     while !chunks.is_empty() {
         let sends = chunks.into_iter().map(|hosts| async move {
             // Whatever a host answers, the others are to be looked at.
             let max_errors = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-            (script.send(&hosts, max_errors, &DocumentVersion::Default).await, hosts)
+            (script.send(&hosts, max_errors, version).await, hosts)
         });
         let sent: Vec<_> = futures_util::stream::iter(sends).buffered(SIDE_BY_SIDE).collect().await;
         chunks = Vec::new();
@@ -133,7 +154,7 @@ async fn look(script: &HostScript<'_>, mut command: Open) -> Look {
             // What is not allowed now will not be in five seconds.
             if error.kind == AwsErrorKind::AccessDenied {
                 let hosts = std::mem::take(&mut command.hosts);
-                ended.extend(hosts.into_iter().map(|host| (host, HostProbe::NoResult)));
+                ended.extend(hosts.into_iter().map(|host| (host, HostProbe::NotFollowed)));
             }
         }
     }

@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The schema of each command's result.
-const SCHEMAS: [(&str, &str); 9] = [
+const SCHEMAS: [(&str, &str); 10] = [
     ("check", include_str!("../../docs/schemas/check.json")),
     ("explain", include_str!("../../docs/schemas/explain.json")),
     ("lint", include_str!("../../docs/schemas/lint.json")),
@@ -17,6 +17,7 @@ const SCHEMAS: [(&str, &str); 9] = [
     ("status", include_str!("../../docs/schemas/status.json")),
     ("sync", include_str!("../../docs/schemas/report.json")),
     ("verify", include_str!("../../docs/schemas/verify.json")),
+    ("verify --hosts", include_str!("../../docs/schemas/verify-hosts.json")),
 ];
 
 /// Holds what a command printed against its schema.

@@ -17,6 +17,7 @@ pub(crate) struct Aws {
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
+    ecs: aws_sdk_ecs::Client,
 }
 
 impl Aws {
@@ -41,6 +42,7 @@ impl Aws {
             secrets: aws_sdk_secretsmanager::Client::from_conf(config!(aws_sdk_secretsmanager).build()),
             s3: aws_sdk_s3::Client::from_conf(config!(aws_sdk_s3).force_path_style(true).build()),
             ssm: aws_sdk_ssm::Client::from_conf(config!(aws_sdk_ssm).build()),
+            ecs: aws_sdk_ecs::Client::from_conf(config!(aws_sdk_ecs).build()),
         }
     }
 
@@ -89,6 +91,15 @@ impl Aws {
     pub(crate) async fn set_default_document_version(&self, name: &str, number: &str) {
         let call = self.ssm.update_document_default_version().name(name).document_version(number);
         call.send().await.expect("the version is there");
+    }
+
+    /// Takes back what is recorded of a container instance.
+    pub(crate) async fn delete_revision(&self, cluster: &str, arn: &str) {
+        use aws_sdk_ecs::types::{Attribute, TargetType};
+        let attribute = Attribute::builder().name("regcred.revision").target_id(arn);
+        let attribute = attribute.target_type(TargetType::ContainerInstance).build().expect("it has a name");
+        let call = self.ecs.delete_attributes().cluster(cluster).attributes(attribute);
+        call.send().await.expect("the container instance is there");
     }
 
     /// The current text of an object, and its version's id.

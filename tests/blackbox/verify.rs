@@ -1,6 +1,7 @@
 //! A credential is tried at its registry before it is published: accepted, refused, or not to be told.
 
 mod hostile;
+mod hosts;
 mod real;
 mod token_server;
 

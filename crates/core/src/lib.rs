@@ -4,6 +4,7 @@
 //! argument), no I/O, no async, no AWS: its `Cargo.toml` and `clippy.toml` are the proof.
 
 pub mod agent;
+pub mod audit;
 pub mod credential;
 pub mod desired;
 pub mod document;

@@ -26,8 +26,10 @@ pub enum HostProbe {
     Unreachable { why: Unreachable },
     /// The script was cut off.
     CutOff { by: CutOff },
-    /// SSM showed no result in time, or none that may be read.
+    /// SSM showed no result in time.
     NoResult,
+    /// The command was sent, and its results may not be read.
+    NotFollowed,
     /// SSM answered with a status that this version does not know.
     UnknownStatus { seen: String },
     /// SSM refused the command, or its answer was lost.
@@ -65,6 +67,7 @@ impl HostProbe {
             | Self::Unreachable { .. }
             | Self::CutOff { .. }
             | Self::NoResult
+            | Self::NotFollowed
             | Self::UnknownStatus { .. }
             | Self::NotSent { .. } => None,
         }
@@ -81,7 +84,7 @@ mod tests {
         let of = |progress, output| HostProbe::of(progress, output, Some(0));
         assert_eq!(of(Progress::Running, probed), None);
         let answered = of(Progress::Ended, probed).unwrap();
-        assert!(answered.report().unwrap().is_well());
+        assert_eq!(answered.report().unwrap().object_and_live, crate::script::Agreement::Same);
         let cases = [
             (Progress::Ended, "{\"regcred\":1,\"outcome\":\"busy\"}", HostProbe::Busy),
             (

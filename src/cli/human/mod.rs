@@ -2,6 +2,7 @@
 //!
 //! Texts are made here and printed by [`super::output`].
 
+mod audit;
 mod explain;
 mod hosts;
 mod lint;
@@ -12,6 +13,7 @@ mod status;
 mod verification;
 mod words;
 
+pub(super) use audit::audit;
 pub(super) use explain::explanations;
 pub(super) use lint::linted;
 pub(super) use plan::plan;

@@ -142,7 +142,8 @@ impl HostFailure {
 }
 
 impl Unsupported {
-    fn remedy(self) -> &'static str {
+    /// What to do about such a host.
+    pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::Bottlerocket => {
                 "set container-registry.credentials by its API, or use repositoryCredentials"
@@ -156,7 +157,8 @@ impl Unsupported {
 }
 
 impl Unreachable {
-    fn remedy(&self) -> &'static str {
+    /// What to do about such a host.
+    pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::NotOnline(Ping::NotManaged) => {
                 "run the SSM agent on it with a role that allows it; for ECS Managed Instances use repositoryCredentials"
@@ -222,7 +224,8 @@ fn remedy(reason: Option<&Reason>, otherwise: &'static str) -> &'static str {
     reason.and_then(Reason::remedy).unwrap_or(otherwise)
 }
 
-fn reported(reason: Option<&Reason>, detail: Option<&str>) -> String {
+/// The script's reason and its own words for it, or that it gave none.
+pub(crate) fn reported(reason: Option<&Reason>, detail: Option<&str>) -> String {
     reported_or(reason, detail, "its script did not say why")
 }
 

@@ -38,7 +38,7 @@
 //! into [`next`]; a record of a rollout is a [`Seen`] written down.
 
 mod event;
-mod explain;
+pub(crate) mod explain;
 mod following;
 mod forecast;
 mod latecomers;

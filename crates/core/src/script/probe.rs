@@ -11,6 +11,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Reason, ReportError, ScriptReport, VersionId, printable, read_line};
@@ -25,7 +26,7 @@ pub enum Probe {
 }
 
 /// One report of a probe. Keys that this version does not know are passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeReport {
     /// The version of the object that was compared with; `None` if it could not be read, or has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +58,7 @@ pub struct ProbeReport {
 }
 
 /// Whether the agent runs, as the host sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgentState {
     /// Its introspection answers, which it does from its registration on.
@@ -69,7 +70,7 @@ pub enum AgentState {
 }
 
 /// How two pairs of auth type and data stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Agreement {
     Same,
@@ -79,7 +80,7 @@ pub enum Agreement {
 }
 
 /// Which of the files that ecs-init reads the pair comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuthSource {
     /// `/etc/ecs/ecs.config`, which regcred writes.
@@ -93,7 +94,7 @@ pub enum AuthSource {
 }
 
 /// What the agent has logged of its auth data since its last start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuthWarnings {
     None,
@@ -136,15 +137,6 @@ impl ProbeReport {
         }
         serde_json::to_string(&Line { regcred: super::VERSION, outcome: Probe::OUTCOME, report: self })
             .expect("a report has no map keys to refuse")
-    }
-
-    /// Whether all is as it should be: the registered agent holds the object's pair, took it without a warning, and
-    /// would load it again.
-    pub fn is_well(&self) -> bool {
-        self.agent == AgentState::Registered
-            && self.object_and_live == Agreement::Same
-            && self.object_and_file == Agreement::Same
-            && self.warnings != AuthWarnings::Warned
     }
 }
 
@@ -211,22 +203,5 @@ mod tests {
         }
         let odd = report().to_line().replace("\"same\"", "\"alike\"");
         assert_eq!(Probe::read(&odd), Err(ReportError::Malformed));
-    }
-
-    #[test]
-    fn a_host_is_well_only_if_agent_object_and_file_agree() {
-        assert!(report().is_well());
-        let changes: [fn(&mut ProbeReport); 5] = [
-            |report| report.agent = AgentState::Silent,
-            |report| report.object_and_live = Agreement::Differs,
-            |report| report.object_and_live = Agreement::Unknown,
-            |report| report.object_and_file = Agreement::Differs,
-            |report| report.warnings = AuthWarnings::Warned,
-        ];
-        for change in changes {
-            let mut odd = report();
-            change(&mut odd);
-            assert!(!odd.is_well(), "{odd:?}");
-        }
     }
 }
