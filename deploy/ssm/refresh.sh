@@ -24,8 +24,9 @@ root=${REGCRED_ROOT:-} # empty on a real host
 config=$root/etc/ecs/ecs.config
 base_config=$root/var/lib/ecs/ecs.config # read before $config, which overrides it key by key
 json_config=$root/etc/ecs/ecs.config.json
+restart_program=$root/etc/regcred/restart-agent # the operator's own way to restart the agent: see find_manager
+env_file_name=$root/etc/regcred/env-file        # names the file that it hands to `docker run --env-file`
 agent_log=$root/var/log/ecs/ecs-agent.log
-new_config=$root/etc/ecs/.ecs.config.regcred # beside $config: a rename is atomic within one file system only
 run=$root/run/regcred
 work=$run/work
 state=$root/var/lib/regcred
@@ -43,6 +44,7 @@ verify_wait=120    # seconds from our restart to the registration: ecs-init back
 size_limit=1000000 # bytes of the object: far above any ecs.config, and nothing to a host
 line_limit=131071  # bytes of NAME=value, Linux' MAX_ARG_STRLEN: with one more the agent's container cannot start
 
+new_config= # beside $config: a rename is atomic within one file system only
 locked=false
 probing=false
 asking=false # in a part of the probe that may fail: see probe
@@ -213,19 +215,73 @@ check_parameters() {
     esac
 }
 
-# Sets `unit`: `ecs` in the Amazon Linux, rpm and deb packages, `amazon-ecs` in SUSE's (packaging/).
-find_unit() {
+# Sets `manager`, and `unit`, the name of the unit, job or container. regcred's crates/core/src/platform.rs has the table.
+#   systemd   ecs-init, as the unit `ecs` of the Amazon Linux, rpm and deb packages, or SUSE's `amazon-ecs` (packaging/)
+#   upstart   ecs-init, as the job `ecs` of Amazon Linux 1 (packaging/amazon-linux-ami/ecs.conf)
+#   operator  $restart_program: whoever has put it there says by it that the agent is restarted so, whatever else is there
+find_manager() {
     doing=unsupported-platform
     if grep -qs '^ID=.*bottlerocket' "$root/etc/os-release"; then
         finish refused unsupported-platform 'Bottlerocket has no ecs.config; its setting is container-registry.credentials'
     fi
-    for tool in systemctl docker flock awk curl; do
+    for tool in docker flock awk curl; do
         command -v "$tool" >/dev/null || finish refused unsupported-platform "this host has no $tool"
     done
+    if [ -e "$restart_program" ] || [ -L "$restart_program" ]; then
+        manager=operator
+        unit=ecs-agent
+        find_env_file
+    elif find_unit; then
+        manager=systemd
+    elif command -v initctl >/dev/null && [ -n "$(job_state)" ]; then
+        manager=upstart
+        unit=ecs
+    else
+        finish refused unsupported-platform "no unit ecs or amazon-ecs, no job ecs, and no $restart_program here"
+    fi
+    new_config=${config%/*}/.ecs.config.regcred
+}
+
+find_unit() {
+    command -v systemctl >/dev/null || return 1
     for unit in ecs amazon-ecs; do
         [ "$(unit_property LoadState)" != loaded ] || return 0
     done
-    finish refused unsupported-platform 'no unit ecs or amazon-ecs here; who started the agent by hand has to restart it'
+    return 1
+}
+
+# What the operator has put there runs as root, or says where root writes: nobody else may have a hand in it.
+find_env_file() {
+    if ! is_roots_alone "$restart_program" || [ ! -x "$restart_program" ]; then
+        finish refused unsafe-restart-agent "$restart_program has to be an executable file of root's; it and its folder no link, and written by root alone"
+    fi
+    base_config=/dev/null # docker run reads the one file,
+    line_limit=65535      # and no longer line of it (github.com/docker/cli, pkg/kvfile/kvfile.go)
+    [ -e "$env_file_name" ] || [ -L "$env_file_name" ] || return 0
+    env_file=
+    if is_roots_alone "$env_file_name"; then read -r env_file <"$env_file_name" || true; fi
+    case $env_file in
+        *[!A-Za-z0-9._/-]* | *..*) env_file= ;;
+    esac
+    case $env_file in
+        /*) config=$root$env_file ;;
+        *) finish refused unsafe-restart-agent "$env_file_name has to be a file of root's, written by root alone, that names a file by its whole path" ;;
+    esac
+}
+
+# Root is who this runs as.
+is_roots_alone() {
+    [ -f "$1" ] || return 1
+    for each in "$1" "${1%/*}"; do
+        [ ! -L "$each" ] || return 1
+        [ "$(stat -c %u "$each")" = "$(stat -c %u "/proc/$$")" ] || return 1
+        case $(stat -c %a "$each") in *[2367]? | *[2367]) return 1 ;; esac
+    done
+}
+
+# `start/running`, `stop/waiting` and the like; nothing where there is no such job.
+job_state() {
+    initctl status ecs 2>/dev/null | sed -n 's/^ecs \([a-z]*\/[a-z-]*\).*/\1/p'
 }
 
 # unit_property NAME. Without --value, which systemd 219 (Amazon Linux 2) does not know.
@@ -233,25 +289,43 @@ unit_property() {
     systemctl show -p "$1" "$unit.service" 2>/dev/null | sed 's/^[^=]*=//'
 }
 
-# The agent left, and systemd will not start it again: after exit 5, a refusal by the agent itself or by ECS
+# The agent left, and nobody will start it again: after exit 5, a refusal by the agent itself or by ECS
 # (agent/app/agent.go), and after exit 0, which is what `docker stop` leads to. A unit between two attempts is
-# `activating`, and one that waits for its turn has a job.
+# `activating`, and one that waits for its turn has a job. Upstart's job has no `respawn`.
 unit_is_dead() {
-    case $(unit_property ActiveState) in
-        failed | inactive) case $(unit_property Job) in '' | 0) return 0 ;; esac ;;
+    case $manager in
+        systemd)
+            case $(unit_property ActiveState) in
+                failed | inactive) case $(unit_property Job) in '' | 0) return 0 ;; esac ;;
+            esac
+            ;;
+        upstart) [ "$(job_state)" != stop/waiting ] || return 0 ;;
+        operator) case $(container_is State.Status) in '' | exited | dead) return 0 ;; esac ;;
     esac
     return 1
 }
 
 # Started over and over: a container that cannot be created, or exit 5 under the deb package's unit, which retries it.
 unit_loops() {
-    [ "$(unit_property SubState)" != auto-restart ] || return 0
-    case $(unit_property NRestarts) in '' | 0) return 1 ;; esac
+    case $manager in
+        systemd)
+            [ "$(unit_property SubState)" != auto-restart ] || return 0
+            case $(unit_property NRestarts) in '' | 0) return 1 ;; esac
+            ;;
+        upstart) return 1 ;;
+        operator) case $(container_is RestartCount) in '' | 0) return 1 ;; esac ;;
+    esac
 }
 
 describe_unit() {
-    printf '%s' "unit $unit is $(unit_property ActiveState)/$(unit_property SubState)," \
-        " result $(unit_property Result), exit status $(unit_property ExecMainStatus)"
+    case $manager in
+        systemd)
+            printf '%s' "unit $unit is $(unit_property ActiveState)/$(unit_property SubState)," \
+                " result $(unit_property Result), exit status $(unit_property ExecMainStatus)"
+            ;;
+        upstart) printf '%s' "job $unit is $(job_state)" ;;
+        operator) printf '%s' "container $unit is $(container_is State.Status), exit status $(container_is State.ExitCode)" ;;
+    esac
 }
 
 cloud_init_runs() {
@@ -285,8 +359,9 @@ inspect() {
     docker inspect --type container --format "$1" ecs-agent 2>/dev/null
 }
 
-container_id() {
-    inspect '{''{.Id}''}' || true
+# container_is MEMBER: what docker says of the agent's container; nothing where there is none.
+container_is() {
+    inspect '{''{.'"$1"'}''}' || true
 }
 
 # What the agent holds: it reads its environment once, at its start. A file cannot tell.
@@ -297,13 +372,13 @@ read_live() {
 
 # await_agent SECONDS: 0 it is registered, 1 not yet, 2 its unit is dead.
 #
-# `systemctl restart` returns when the old agent is gone, so that no stale one can answer; after --no-block the new one
-# is told by its container.
+# A restart returns when the old agent is gone, so that no stale one can answer; after --no-block the new one is told by
+# its container.
 await_agent() {
     left=$1
     pause=1
     while :; do
-        if agent_answers && [ "$(container_id)" != "$old_container" ]; then return 0; fi
+        if agent_answers && [ "$(container_is Id)" != "$old_container" ]; then return 0; fi
         if unit_is_dead; then return 2; fi
         if [ "$left" -le 0 ]; then return 1; fi
         # Every second at first, when an agent is normally back.
@@ -318,18 +393,33 @@ await_agent() {
 restart_agent() {
     restarted_at=${restarted_at:-$(date +%s)}
     old_container=
-    # The unit is ordered after cloud-final.service: while cloud-init runs, to wait for the restart is to wait for
-    # cloud-init, which may be waiting for us (issues #1707 and #4818).
-    if cloud_init_runs; then
-        old_container=$(container_id)
-        set -- restart --no-block
-        note 'cloud-init is running, so the restart was queued'
-    else
-        set -- restart
-    fi
-    # The verdict is the agent's and the unit's, not this status. The lock's descriptor is closed: no child may hold
+    # The verdict is the agent's and the unit's, not a status here. The lock's descriptor is closed: no child may hold
     # the lock longer than this script lives.
-    systemctl "$@" "$unit.service" >&2 9>&- || true
+    case $manager in
+        systemd)
+            # The unit is ordered after cloud-final.service: while cloud-init runs, to wait for the restart is to wait for
+            # cloud-init, which may be waiting for us (issues #1707 and #4818).
+            if cloud_init_runs; then
+                old_container=$(container_is Id)
+                set -- restart --no-block
+                note 'cloud-init is running, so the restart was queued'
+            else
+                set -- restart
+            fi
+            systemctl "$@" "$unit.service" >&2 9>&- || true
+            ;;
+        upstart)
+            # A job that does not run cannot be stopped.
+            initctl stop "$unit" >&2 9>&- || true
+            initctl start "$unit" >&2 9>&- || true
+            ;;
+        operator)
+            # What it prints is not ours to show: it may be a command line with a password in it.
+            code=0
+            (umask 022 && exec "$restart_program") </dev/null >/dev/null 2>&1 9>&- || code=$?
+            [ "$code" -eq 0 ] || note "$restart_program ended with $code"
+            ;;
+    esac
 }
 
 ## The lock
@@ -561,6 +651,8 @@ guard_cluster() {
     if [ -z "$configured" ] && [ -f "$json_config" ]; then
         configured=$(json_string Cluster "$json_config")
     fi
+    # What the operator's program adds to its `docker run` is in no file.
+    if [ -z "$configured" ] && [ "$manager" = operator ]; then return 0; fi
     configured=${configured:-default}
     [ "$configured" = "$live_cluster" ] \
         || finish refused cluster-mismatch "the agent is in the cluster $live_cluster and would be configured for $configured: a restart would kill it; mend ECS_CLUSTER in $config"
@@ -678,7 +770,7 @@ restore() {
         close_trial
         finish restored "$1"
     fi
-    finish failed restore-failed "the old file is back, but the agent is not: $(describe_unit); look at journalctl -u $unit and $agent_log"
+    finish failed restore-failed "the old file is back, but the agent is not: $(describe_unit); look at its journal and at $agent_log"
 }
 
 ## The run
@@ -883,7 +975,7 @@ logged_warnings() {
 
 main() {
     check_parameters
-    find_unit
+    find_manager
     if [ "$REGCRED_MODE" = probe ]; then probe; fi
     take_lock
     meet_agent

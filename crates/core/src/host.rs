@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::fingerprint::Revision;
 use crate::invocation::NothingRan;
+use crate::platform;
 
 /// The custom attribute of a container instance that names the revision which it was proven to have loaded.
 pub const REVISION_ATTRIBUTE: &str = "regcred.revision";
@@ -351,8 +352,8 @@ pub enum Unreachable {
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Bottlerocket => "Bottlerocket has no ecs.config",
-            Self::Windows => "Windows has no ecs.config",
+            Self::Bottlerocket => platform::BOTTLEROCKET.why,
+            Self::Windows => platform::WINDOWS.why,
             Self::StaleRegistration => "this registration is left over; the instance is registered anew",
         })
     }

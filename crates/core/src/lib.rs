@@ -18,6 +18,7 @@ pub mod login;
 pub mod names;
 pub mod observed;
 pub mod plan;
+pub mod platform;
 pub mod probe;
 pub mod report;
 pub mod rollout;

@@ -26,8 +26,10 @@ pub(super) fn table(endpoint: &str, image: &str) -> io::Result<String> {
 
 fn name(platform: Platform) -> &'static str {
     match platform {
-        Platform::AmazonLinux2023 => "Amazon Linux",
+        Platform::AmazonLinux2023 | Platform::AmazonLinux2 | Platform::AmazonLinux1 => "Amazon Linux",
         Platform::Ubuntu => "Ubuntu",
+        Platform::Rhel => "RHEL",
+        Platform::PlainDocker => "Docker",
         Platform::Suse => "SUSE",
         Platform::EcsAnywhere => "ECS Anywhere",
         Platform::Bottlerocket => "Bottlerocket",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::host::{Ping, Unreachable, Unsupported};
 use crate::invocation::NothingRan;
+use crate::platform;
 use crate::rollout::outcome::{Halt, HostFailure, HostOutcome, Left, Refusal, Unproven};
 use crate::script::{Reason, ReportError};
 
@@ -145,12 +146,8 @@ impl Unsupported {
     /// What to do about such a host.
     pub(crate) fn remedy(self) -> &'static str {
         match self {
-            Self::Bottlerocket => {
-                "set container-registry.credentials by its API, or use repositoryCredentials"
-            }
-            Self::Windows => {
-                "set ECS_ENGINE_AUTH_DATA in the machine's environment, or use repositoryCredentials"
-            }
+            Self::Bottlerocket => platform::BOTTLEROCKET.instead,
+            Self::Windows => platform::WINDOWS.instead,
             Self::StaleRegistration => "deregister this container instance",
         }
     }

@@ -48,8 +48,10 @@ pub enum Reason {
     ArnChanged,
     /// The agent did not come up with the old file either.
     RestoreFailed,
-    /// No unit that the script knows runs the agent.
+    /// Nothing that the script knows runs the agent.
     UnsupportedPlatform,
+    /// The operator's own restart command, or the file that names the env file, could be another's work than root's.
+    UnsafeRestartAgent,
     /// The script was given a parameter that it does not take.
     BadParameter,
     /// A reason that this version does not know, as it was spelled.
@@ -87,6 +89,7 @@ impl Reason {
             | Self::NoIntrospection
             | Self::ArnChanged
             | Self::UnsupportedPlatform
+            | Self::UnsafeRestartAgent
             | Self::BadParameter
             | Self::Other(_) => false,
         }
@@ -108,6 +111,7 @@ impl Reason {
             | Self::NoCredentials
             | Self::ObjectInvalid
             | Self::UnsupportedPlatform
+            | Self::UnsafeRestartAgent
             | Self::BadParameter => true,
             // The old file may have been on its way back.
             Self::WriteFailed
@@ -129,7 +133,9 @@ impl Reason {
             Self::Symlink => "make /etc/ecs/ecs.config on the host a regular file",
             Self::NoConfig => "create /etc/ecs/ecs.config on the host, with its ECS_CLUSTER",
             Self::ConfigInvalid => "mend /etc/ecs/ecs.config on the host",
-            Self::NoAgent => "start the agent on the host: systemctl start ecs",
+            Self::NoAgent => {
+                "start the agent on the host: systemctl start ecs, or as docs/PLATFORMS.md has it"
+            }
             Self::FetchDenied => {
                 "allow s3:GetObject on the object, and kms:Decrypt on its key, to the role of the host"
             }
@@ -145,7 +151,12 @@ impl Reason {
             Self::EnvDiffers => "look for what else sets ECS_ENGINE_AUTH_ on the host: a unit's drop-in",
             Self::AuthWarning => "look at /var/log/ecs/ecs-agent.log on the host",
             Self::ArnChanged => "deregister the old container instance; the next pass sees the new one",
-            Self::UnsupportedPlatform => "restart its agent by hand, or leave it out of the fleet",
+            Self::UnsupportedPlatform => {
+                "give it an /etc/regcred/restart-agent (docs/PLATFORMS.md), or leave it out of the fleet"
+            }
+            Self::UnsafeRestartAgent => {
+                "make /etc/regcred and the files in it root's alone: chown root, chmod go-w, and chmod u+x the program"
+            }
             Self::BadParameter => "bring the SSM document up to date from deploy/ssm/regcred-refresh.json",
             Self::Other(_) => return None,
         })
@@ -174,7 +185,8 @@ impl fmt::Display for Reason {
             Self::NoIntrospection => "its agent did not answer in time",
             Self::ArnChanged => "its agent came back as another container instance",
             Self::RestoreFailed => "its agent did not come up with the old file either",
-            Self::UnsupportedPlatform => "its agent is not run by a unit that the script knows",
+            Self::UnsupportedPlatform => "its agent is not run by anything that the script knows",
+            Self::UnsafeRestartAgent => "its /etc/regcred/restart-agent is not safe to run",
             Self::BadParameter => "its script does not take the parameters of the command",
             Self::Other(text) => text,
         })

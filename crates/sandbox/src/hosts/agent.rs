@@ -6,6 +6,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use regcred_core::agent::env_file::CLUSTER;
 use regcred_core::agent::{AuthMap, EffectiveAuth, Environment};
 
 use super::spec::{Behaviour, HostSpec, Platform};
@@ -190,7 +191,9 @@ impl Agent {
             self.end(1);
             return Vec::new();
         }
-        let cluster = environment.cluster().to_owned();
+        // An operator's program may give it to `docker run` beside the file.
+        let is_given = self.platform == Platform::PlainDocker && environment.get(CLUSTER).is_none();
+        let cluster = if is_given { self.saved_cluster.clone() } else { environment.cluster().to_owned() };
         self.create_container(environment);
         if let Behaviour::UnitDies { restarts, exit_status } = self.behaviour
             && self.deaths < restarts
@@ -313,15 +316,18 @@ impl Agent {
     }
 
     /// The agent ends with a status; what systemd does then is the unit's `Restart=`: on-failure but for 5 in the Amazon
-    /// Linux and rpm packages, on-failure in the deb, none in SUSE's (packaging/).
+    /// Linux and rpm packages, on-failure in the deb, none in SUSE's; upstart's job of Amazon Linux 1 has no `respawn`
+    /// (packaging/). A `docker run` of an operator's own is taken to have `--restart=on-failure`.
     fn end(&mut self, exit_status: i32) {
         let is_started_again = match self.platform {
             Platform::AmazonLinux2023
+            | Platform::AmazonLinux2
+            | Platform::Rhel
             | Platform::EcsAnywhere
             | Platform::Bottlerocket
             | Platform::Windows => exit_status != TERMINAL_EXIT,
-            Platform::Ubuntu => true,
-            Platform::Suse => false,
+            Platform::Ubuntu | Platform::PlainDocker => true,
+            Platform::Suse | Platform::AmazonLinux1 => false,
         };
         self.unit = match exit_status {
             0 => Unit::Stopped,

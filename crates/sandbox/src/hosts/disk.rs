@@ -9,6 +9,10 @@ use super::lock;
 
 pub(super) const CONFIG: &str = "etc/ecs/ecs.config";
 pub(super) const BASE_CONFIG: &str = "var/lib/ecs/ecs.config";
+/// What the operator's `docker run` of a host without ecs-init is given as `--env-file`, and the file that says so.
+pub(super) const ENV_FILE: &str = "opt/ecs/agent.env";
+pub(super) const ENV_FILE_NAME: &str = "etc/regcred/env-file";
+pub(super) const RESTART_PROGRAM: &str = "etc/regcred/restart-agent";
 pub(super) const AGENT_LOG: &str = "var/log/ecs/ecs-agent.log";
 pub(super) const OS_RELEASE: &str = "etc/os-release";
 pub(super) const SHARED_CREDENTIALS: &str = "root/.aws/credentials";

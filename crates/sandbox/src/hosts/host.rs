@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::agent::{Agent, Files, LogLines};
 use super::clock::Clock;
 use super::cloud::{Fetch, FetchRefusal, Object, RoleCredentials};
-use super::disk::{AGENT_LOG, BASE_CONFIG, CONFIG, Disk, OS_RELEASE};
+use super::disk::{AGENT_LOG, BASE_CONFIG, CONFIG, Disk, ENV_FILE, OS_RELEASE};
 use super::memory::Memory;
 use super::shell::ShellLife;
 use super::spec::{Behaviour, HostSpec, Life, Platform};
@@ -25,6 +25,7 @@ pub struct Host {
     clock: Clock,
     disk: Disk,
     agent: Mutex<Agent>,
+    acts: Mutex<Vec<String>>,
     pretence: Pretence,
 }
 
@@ -78,7 +79,7 @@ impl Host {
             }
             Life::Memory => (Disk::in_memory(), Pretence::Memory(Mutex::default())),
         };
-        disk.write(CONFIG, spec.first_config().as_bytes())?;
+        disk.write(config_file(spec.platform), spec.first_config().as_bytes())?;
         match spec.platform {
             // scripts/ecs-anywhere-install.sh of the agent's repository writes these two lines.
             Platform::EcsAnywhere => {
@@ -86,13 +87,21 @@ impl Host {
                 disk.write(BASE_CONFIG, base.as_bytes())?;
             }
             Platform::Bottlerocket => disk.write(OS_RELEASE, b"NAME=Bottlerocket\nID=bottlerocket\n")?,
-            Platform::AmazonLinux2023 | Platform::Ubuntu | Platform::Suse | Platform::Windows => {}
+            Platform::AmazonLinux2023
+            | Platform::AmazonLinux2
+            | Platform::Ubuntu
+            | Platform::Rhel
+            | Platform::Suse
+            | Platform::AmazonLinux1
+            | Platform::PlainDocker
+            | Platform::Windows => {}
         }
-        let (agent, lines) = Agent::boot(&spec, &files(&disk));
+        let (agent, lines) = Agent::boot(&spec, &files(&disk, spec.platform));
         for line in lines {
             disk.append_line(AGENT_LOG, &line)?;
         }
-        Ok(Self { spec, cloud, clock: Clock::new(), disk, agent: Mutex::new(agent), pretence })
+        let (agent, acts) = (Mutex::new(agent), Mutex::default());
+        Ok(Self { spec, cloud, clock: Clock::new(), disk, agent, acts, pretence })
     }
 
     pub fn spec(&self) -> &HostSpec {
@@ -158,18 +167,27 @@ impl Host {
     /// Starts the unit, as a boot or `systemctl restart` does: the agent reads its files anew. Counts as a restart.
     pub fn start_agent(&self) {
         let now = self.clock.now();
-        self.with_agent_logging(|agent| agent.restart(now, &files(&self.disk)));
+        self.with_agent_logging(|agent| agent.restart(now, &files(&self.disk, self.spec.platform)));
     }
 
-    /// The host's `/etc/ecs/ecs.config` as it is now.
+    /// The commands by which whoever starts the agent was asked to do something, in their order; in a life with a shell.
+    pub fn acts(&self) -> Vec<String> {
+        lock(&self.acts).clone()
+    }
+
+    pub(super) fn note_act(&self, command: String) {
+        lock(&self.acts).push(command);
+    }
+
+    /// The file that the agent takes its variables from, as it is now: `/etc/ecs/ecs.config`, but on plain Docker.
     pub fn config(&self) -> Option<Secret> {
-        let content = self.disk.read(CONFIG)?;
+        let content = self.disk.read(self.config_file())?;
         Some(Secret::new(String::from_utf8_lossy(&content).into_owned()))
     }
 
-    /// Puts another `/etc/ecs/ecs.config` there by hand. Restarts nothing.
+    /// Puts another such file there by hand. Restarts nothing.
     pub fn write_config(&self, content: &[u8]) -> io::Result<()> {
-        self.disk.write(CONFIG, content)
+        self.disk.write(self.config_file(), content)
     }
 
     /// The folder that is the host's root, in a life with a shell.
@@ -204,6 +222,15 @@ impl Host {
         self.with_agent(|agent| agent.queue_restart(now));
     }
 
+    pub(super) fn config_file(&self) -> &'static str {
+        config_file(self.spec.platform)
+    }
+
+    /// What ecs-init reads before that file. Nobody else does.
+    pub(super) fn base_config(&self) -> Option<Vec<u8>> {
+        files(&self.disk, self.spec.platform).base
+    }
+
     pub(super) fn disk(&self) -> &Disk {
         &self.disk
     }
@@ -224,7 +251,7 @@ impl Host {
     /// A look at the agent as it is now, a queued restart that is due included.
     pub(super) fn with_agent<T>(&self, look: impl FnOnce(&mut Agent) -> T) -> T {
         let mut agent = lock(&self.agent);
-        let lines = agent.settle(self.clock.now(), || files(&self.disk));
+        let lines = agent.settle(self.clock.now(), || files(&self.disk, self.spec.platform));
         self.log(&lines);
         look(&mut agent)
     }
@@ -242,6 +269,22 @@ impl Host {
     }
 }
 
-fn files(disk: &Disk) -> Files {
-    Files { base: disk.read(BASE_CONFIG), own: disk.read(CONFIG) }
+fn config_file(platform: Platform) -> &'static str {
+    match platform {
+        Platform::PlainDocker => ENV_FILE,
+        Platform::AmazonLinux2023
+        | Platform::AmazonLinux2
+        | Platform::Ubuntu
+        | Platform::Rhel
+        | Platform::Suse
+        | Platform::EcsAnywhere
+        | Platform::AmazonLinux1
+        | Platform::Bottlerocket
+        | Platform::Windows => CONFIG,
+    }
+}
+
+fn files(disk: &Disk, platform: Platform) -> Files {
+    let own = config_file(platform);
+    Files { base: (own == CONFIG).then(|| disk.read(BASE_CONFIG)).flatten(), own: disk.read(own) }
 }

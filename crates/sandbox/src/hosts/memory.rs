@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use regcred_core::agent::Environment;
-use regcred_core::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, MAX_VARIABLE_BYTES, assignment};
+use regcred_core::agent::env_file::{
+    CLUSTER, ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, MAX_VARIABLE_BYTES, assignment,
+};
 use regcred_core::host::ContainerInstanceArn;
 use regcred_core::script::{
     AgentState, Agreement, AuthSource, AuthWarnings, Outcome, ProbeReport, Reason, ScriptReport, VersionId,
@@ -14,7 +16,7 @@ use regcred_core::script::{
 use regcred_core::secret::Secret;
 
 use super::cloud::FetchRefusal;
-use super::disk::{AGENT_LOG, BASE_CONFIG, CONFIG};
+use super::disk::AGENT_LOG;
 use super::host::{Host, ScriptResult};
 use super::spec::Platform;
 
@@ -173,7 +175,7 @@ impl Run<'_> {
     }
 
     fn try_refresh(&mut self, parameters: &Parameters<'_>) -> Result<End, End> {
-        self.find_unit()?;
+        self.find_manager()?;
         self.meet_agent()?;
         let object = self.fetch_object(parameters)?;
         let wanted = read_object(&object)?;
@@ -189,7 +191,7 @@ impl Run<'_> {
 
     /// The script's function of this name.
     fn probe(&mut self, parameters: &Parameters<'_>) -> Result<ProbeReport, End> {
-        self.find_unit()?;
+        self.find_manager()?;
         let agent = if self.host.agent().connected {
             self.arn = Some(self.host.agent().container_instance_arn);
             AgentState::Registered
@@ -199,8 +201,8 @@ impl Run<'_> {
             AgentState::Silent
         };
         let live = if agent == AgentState::Dead { None } else { self.live() };
-        let own = self.host.disk().read(CONFIG).unwrap_or_default();
-        let base = self.host.disk().read(BASE_CONFIG).unwrap_or_default();
+        let own = self.host.disk().read(self.host.config_file()).unwrap_or_default();
+        let base = self.host.base_config().unwrap_or_default();
         let file = AuthLines::of(&Environment::parse(&base).overridden_by(Environment::parse(&own)));
         let object = self.fetch_object(parameters).and_then(|object| read_object(&object));
         let reason = object.as_ref().err().and_then(|End(_, reason)| reason.clone());
@@ -243,9 +245,16 @@ impl Run<'_> {
         matches!(unit.active_state, "failed" | "inactive") && !unit.has_job
     }
 
-    fn find_unit(&self) -> Result<(), End> {
+    fn find_manager(&self) -> Result<(), End> {
         match self.host.spec().platform {
-            Platform::AmazonLinux2023 | Platform::Ubuntu | Platform::Suse | Platform::EcsAnywhere => Ok(()),
+            Platform::AmazonLinux2023
+            | Platform::AmazonLinux2
+            | Platform::Ubuntu
+            | Platform::Rhel
+            | Platform::Suse
+            | Platform::EcsAnywhere
+            | Platform::AmazonLinux1
+            | Platform::PlainDocker => Ok(()),
             Platform::Bottlerocket | Platform::Windows => Err(refused(Reason::UnsupportedPlatform)),
         }
     }
@@ -412,16 +421,20 @@ impl Run<'_> {
     }
 
     fn config(&self) -> Result<Vec<u8>, End> {
-        self.host.disk().read(CONFIG).ok_or_else(|| refused(Reason::NoConfig))
+        self.host.disk().read(self.host.config_file()).ok_or_else(|| refused(Reason::NoConfig))
     }
 
     fn put_config(&self, content: &[u8]) -> Result<(), End> {
-        self.host.disk().write(CONFIG, content).map_err(|_| failed(Reason::WriteFailed))
+        self.host.disk().write(self.host.config_file(), content).map_err(|_| failed(Reason::WriteFailed))
     }
 
     fn guard_cluster(&self, config: &[u8]) -> Result<(), End> {
-        let base = self.host.disk().read(BASE_CONFIG).unwrap_or_default();
+        let base = self.host.base_config().unwrap_or_default();
         let configured = Environment::parse(&base).overridden_by(Environment::parse(config));
+        // What the operator's program adds to its `docker run` is in no file.
+        if self.host.spec().platform == Platform::PlainDocker && configured.get(CLUSTER).is_none() {
+            return Ok(());
+        }
         if self.host.with_agent(|agent| agent.cluster() == configured.cluster()) {
             Ok(())
         } else {

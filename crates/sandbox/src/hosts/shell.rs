@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::disk::SHARED_CREDENTIALS;
+use super::disk::{ENV_FILE, ENV_FILE_NAME, RESTART_PROGRAM, SHARED_CREDENTIALS};
 use super::host::{Host, ScriptResult};
 use super::spec::{HostSpec, Platform, Shell};
 
@@ -29,6 +29,8 @@ const TOOLS: [&str; 17] = [
 
 const DOCKER: &str = include_str!("stand-ins/docker.sh");
 const SYSTEMCTL: &str = include_str!("stand-ins/systemctl.sh");
+const INITCTL: &str = include_str!("stand-ins/initctl.sh");
+const RESTART_AGENT: &str = include_str!("stand-ins/restart-agent.sh");
 const CLOUD_INIT: &str = include_str!("stand-ins/cloud-init.sh");
 const SLEEP: &str = include_str!("stand-ins/sleep.sh");
 const CURL: &str = include_str!("stand-ins/curl.sh");
@@ -81,20 +83,44 @@ impl ShellLife {
         match spec.platform {
             // A command runs in the control container there, which has neither.
             Platform::Bottlerocket | Platform::Windows => {}
-            Platform::AmazonLinux2023 | Platform::Ubuntu | Platform::Suse => {
+            Platform::AmazonLinux2023
+            | Platform::AmazonLinux2
+            | Platform::Ubuntu
+            | Platform::Rhel
+            | Platform::Suse => {
                 stand_ins.extend([("docker", DOCKER), ("systemctl", SYSTEMCTL), ("cloud-init", CLOUD_INIT)]);
             }
             Platform::EcsAnywhere => stand_ins.extend([("docker", DOCKER), ("systemctl", SYSTEMCTL)]),
+            Platform::AmazonLinux1 => {
+                stand_ins.extend([("docker", DOCKER), ("initctl", INITCTL), ("cloud-init", CLOUD_INIT)]);
+            }
+            Platform::PlainDocker => {
+                stand_ins.extend([("docker", DOCKER), ("systemctl", SYSTEMCTL), ("cloud-init", CLOUD_INIT)]);
+                self.hand_to_docker()?;
+            }
         }
         if spec.aws_cli.is_some() {
             stand_ins.push(("aws", AWS));
         }
         for (name, text) in stand_ins {
-            let path = bin.join(name);
-            fs::write(&path, text)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+            write_program(&bin.join(name), text)?;
         }
         Ok(())
+    }
+
+    /// What docs/PLATFORMS.md asks of an operator who starts the agent with `docker run`.
+    fn hand_to_docker(&self) -> io::Result<()> {
+        let program = self.root().join(RESTART_PROGRAM);
+        let folders =
+            [&program, &self.root().join(ENV_FILE)].map(|file| file.parent().map(Path::to_path_buf));
+        for folder in folders.into_iter().flatten() {
+            fs::create_dir_all(&folder)?;
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+        }
+        let name = self.root().join(ENV_FILE_NAME);
+        fs::write(&name, format!("/{ENV_FILE}\n"))?;
+        fs::set_permissions(&name, fs::Permissions::from_mode(0o644))?;
+        write_program(&program, RESTART_AGENT)
     }
 
     pub(super) async fn run(&self, host: &Host, script: &str, timeout: Duration) -> io::Result<ScriptResult> {
@@ -174,12 +200,21 @@ impl ShellLife {
     }
 }
 
+fn write_program(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
 /// Each has its own limits and its own view of bytes.
 fn awk_of(platform: Platform) -> &'static str {
     match platform {
         Platform::Ubuntu => "mawk",
         Platform::AmazonLinux2023
+        | Platform::AmazonLinux2
+        | Platform::Rhel
         | Platform::Suse
+        | Platform::AmazonLinux1
+        | Platform::PlainDocker
         | Platform::EcsAnywhere
         | Platform::Bottlerocket
         | Platform::Windows => "gawk",

@@ -72,9 +72,15 @@ impl Default for HostSpec {
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
     AmazonLinux2023,
+    AmazonLinux2,
     Ubuntu,
+    Rhel,
     Suse,
     EcsAnywhere,
+    /// With upstart.
+    AmazonLinux1,
+    /// The agent is an operator's own `docker run --env-file`, and `/etc/regcred/restart-agent` does it again.
+    PlainDocker,
     Bottlerocket,
     Windows,
 }
@@ -82,11 +88,9 @@ pub enum Platform {
 impl Platform {
     /// The attributes that the agent registers, beyond capabilities, by which ECS shows the platform.
     pub fn attributes(self) -> Vec<(&'static str, Option<&'static str>)> {
-        let os = match self {
-            Self::Windows => "windows",
-            Self::AmazonLinux2023 | Self::Ubuntu | Self::Suse | Self::EcsAnywhere | Self::Bottlerocket => {
-                "linux"
-            }
+        let os = match self.ssm_platform_type() {
+            "Windows" => "windows",
+            _ => "linux",
         };
         let mut attributes = vec![
             ("ecs.os-type", Some(os)),
@@ -95,7 +99,14 @@ impl Platform {
         match self {
             Self::Bottlerocket => attributes.push(("bottlerocket.variant", Some("aws-ecs-2"))),
             Self::EcsAnywhere => attributes.push(("ecs.capability.external", None)),
-            Self::AmazonLinux2023 | Self::Ubuntu | Self::Suse | Self::Windows => {}
+            Self::AmazonLinux2023
+            | Self::AmazonLinux2
+            | Self::Ubuntu
+            | Self::Rhel
+            | Self::Suse
+            | Self::AmazonLinux1
+            | Self::PlainDocker
+            | Self::Windows => {}
         }
         attributes
     }
@@ -104,9 +115,15 @@ impl Platform {
     pub fn ssm_platform_type(self) -> &'static str {
         match self {
             Self::Windows => "Windows",
-            Self::AmazonLinux2023 | Self::Ubuntu | Self::Suse | Self::EcsAnywhere | Self::Bottlerocket => {
-                "Linux"
-            }
+            Self::AmazonLinux2023
+            | Self::AmazonLinux2
+            | Self::Ubuntu
+            | Self::Rhel
+            | Self::Suse
+            | Self::EcsAnywhere
+            | Self::AmazonLinux1
+            | Self::PlainDocker
+            | Self::Bottlerocket => "Linux",
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) fn answer(host: &Host, tail: &str, request: &Parts, body: &[u8]) -> A
     match (&request.method, tail) {
         (&Method::POST, "docker") => docker(host, &arguments),
         (&Method::POST, "systemctl") => systemctl(host, &arguments),
+        (&Method::POST, "initctl") => initctl(host, &arguments),
+        (&Method::POST, "restart-agent") => restart_agent(host, &arguments),
         (&Method::POST, "cloud-init") => cloud_init(host, &arguments),
         (&Method::POST, "sleep") => sleep(host, &arguments),
         (&Method::GET, "introspection/v1/metadata") => metadata(host),
@@ -67,6 +69,14 @@ fn docker(host: &Host, arguments: &[&str]) -> Answer {
                     text
                 }))
             }
+            // As `docker run --restart=on-failure` has it.
+            "{{.State.Status}}" => ok(match agent.unit().sub_state {
+                "running" => "running\n",
+                "auto-restart" => "restarting\n",
+                _ => "exited\n",
+            }),
+            "{{.State.ExitCode}}" => ok(format!("{}\n", agent.unit().exec_main_status)),
+            "{{.RestartCount}}" => ok(format!("{}\n", agent.unit().restarts)),
             _ => refused(&format!("this docker does not know the template {template}")),
         }
     })
@@ -83,10 +93,12 @@ fn systemctl(host: &Host, arguments: &[&str]) -> Answer {
                 // The real one would wait for cloud-init, and cloud-init perhaps for us: the deadlock of issue #1707.
                 return status(StatusCode::CONFLICT, "a blocking restart while cloud-init runs hangs\n");
             }
+            host.note_act(format!("systemctl restart {unit}"));
             host.start_agent();
             ok("")
         }
         ["restart", "--no-block", unit] if unit == unit_name(host.spec().platform) => {
+            host.note_act(format!("systemctl restart --no-block {unit}"));
             host.queue_restart();
             ok("")
         }
@@ -101,10 +113,46 @@ fn systemctl(host: &Host, arguments: &[&str]) -> Answer {
 fn unit_name(platform: Platform) -> &'static str {
     match platform {
         Platform::Suse => "amazon-ecs.service",
-        Platform::AmazonLinux2023 | Platform::Ubuntu | Platform::EcsAnywhere => "ecs.service",
-        // Bottlerocket's unit is called ecs too, but systemctl is not in reach of a command there.
-        Platform::Bottlerocket | Platform::Windows => "",
+        Platform::AmazonLinux2023
+        | Platform::AmazonLinux2
+        | Platform::Ubuntu
+        | Platform::Rhel
+        | Platform::EcsAnywhere => "ecs.service",
+        // Bottlerocket's unit is called ecs too, but systemctl is not in reach of a command there. An agent that somebody
+        // started with `docker run` has none.
+        Platform::AmazonLinux1 | Platform::PlainDocker | Platform::Bottlerocket | Platform::Windows => "",
     }
+}
+
+fn initctl(host: &Host, arguments: &[&str]) -> Answer {
+    let running = host.with_agent(|agent| agent.is_running());
+    match (arguments, running) {
+        (["status", "ecs"], true) => ok("ecs start/running, process 2714\n"),
+        (["status", "ecs"], false) => ok("ecs stop/waiting\n"),
+        (["stop", "ecs"], true) => {
+            host.note_act("initctl stop ecs".to_owned());
+            host.stop_agent();
+            ok("ecs stop/waiting\n")
+        }
+        (["stop", "ecs"], false) => status(StatusCode::CONFLICT, "initctl: Unknown instance: \n"),
+        (["start", "ecs"], false) => {
+            host.note_act("initctl start ecs".to_owned());
+            host.start_agent();
+            ok("ecs start/running, process 2728\n")
+        }
+        (["start", "ecs"], true) => status(StatusCode::CONFLICT, "initctl: Job is already running: ecs\n"),
+        _ => refused(&format!("this initctl does not know {arguments:?}")),
+    }
+}
+
+/// It is called with no argument; `printf` makes an empty line of that.
+fn restart_agent(host: &Host, arguments: &[&str]) -> Answer {
+    if arguments != [""] {
+        return refused(&format!("restart-agent takes no arguments, and got {arguments:?}"));
+    }
+    host.note_act("/etc/regcred/restart-agent".to_owned());
+    host.start_agent();
+    ok("")
 }
 
 fn show(agent: &Agent, property: &str, is_the_agents: bool) -> String {

@@ -5,6 +5,7 @@
 mod document;
 mod double;
 mod lives;
+mod platforms;
 mod probe;
 mod script;
 mod situations;

@@ -342,6 +342,89 @@ fn situations() -> Vec<Situation> {
             ..ordinary()
         },
         Situation {
+            name: "Amazon Linux 1 has a job of upstart",
+            spec: |spec| spec.platform = Platform::AmazonLinux1,
+            ..ordinary()
+        },
+        Situation {
+            name: "a job of upstart that dies gets the old file back",
+            spec: |spec| {
+                spec.platform = Platform::AmazonLinux1;
+                spec.behaviour = Behaviour::UnitDies { restarts: 1, exit_status: 1 };
+            },
+            expected: expect(Outcome::Restored, Some(Reason::UnitDead), 2, OLD_CONFIG),
+            ..ordinary()
+        },
+        Situation {
+            name: "a job of upstart that does not run is left alone",
+            spec: |spec| spec.platform = Platform::AmazonLinux1,
+            before: |_, host| host.stop_agent(),
+            expected: expect(Outcome::Refused, Some(Reason::NoAgent), 0, OLD_CONFIG),
+            ..ordinary()
+        },
+        Situation {
+            name: "an agent that ECS does not hear of on Amazon Linux 1 is unproven",
+            spec: |spec| {
+                spec.platform = Platform::AmazonLinux1;
+                spec.behaviour = Behaviour::AgentNeverReturns;
+            },
+            expected: expect(Outcome::Unproven, Some(Reason::NoIntrospection), 1, NEW_CONFIG),
+            ..ordinary()
+        },
+        Situation {
+            name: "on plain Docker the operator's command restarts the agent",
+            spec: |spec| spec.platform = Platform::PlainDocker,
+            ..ordinary()
+        },
+        Situation {
+            name: "on plain Docker the cluster may stand in the operator's command",
+            spec: |spec| {
+                spec.platform = Platform::PlainDocker;
+                spec.config = Some(OLD.into());
+            },
+            expected: expect(Outcome::Loaded, None, 1, NEW),
+            ..ordinary()
+        },
+        Situation {
+            name: "on plain Docker another cluster in the file is refused",
+            spec: |spec| {
+                spec.platform = Platform::PlainDocker;
+                spec.config = Some(OLD_CONFIG.replace("prod", "other"));
+            },
+            expected: expect(
+                Outcome::Refused,
+                Some(Reason::ClusterMismatch),
+                0,
+                "ECS_CLUSTER=other\nECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={\"ghcr.io\":{\"auth\":\"dTpvbGQ=\"}}\n",
+            ),
+            ..ordinary()
+        },
+        Situation {
+            name: "a container that is started over and over gets the old file back",
+            spec: |spec| {
+                spec.platform = Platform::PlainDocker;
+                spec.behaviour = Behaviour::UnitDies { restarts: 1, exit_status: 5 };
+            },
+            expected: expect(Outcome::Restored, Some(Reason::UnitDead), 2, OLD_CONFIG),
+            ..ordinary()
+        },
+        Situation {
+            name: "a container that the operator's command did not replace is put back",
+            spec: |spec| {
+                spec.platform = Platform::PlainDocker;
+                spec.behaviour = Behaviour::RestartKeepsOldEnvironment;
+            },
+            expected: expect(Outcome::Restored, Some(Reason::EnvDiffers), 2, OLD_CONFIG),
+            ..ordinary()
+        },
+        Situation {
+            name: "a container that ended is left alone",
+            spec: |spec| spec.platform = Platform::PlainDocker,
+            before: |_, host| host.stop_agent(),
+            expected: expect(Outcome::Refused, Some(Reason::NoAgent), 0, OLD_CONFIG),
+            ..ordinary()
+        },
+        Situation {
             name: "Bottlerocket is refused",
             spec: |spec| spec.platform = Platform::Bottlerocket,
             expected: expect(Outcome::Refused, Some(Reason::UnsupportedPlatform), 0, OLD_CONFIG),
