@@ -82,6 +82,8 @@ impl Registry for Distribution {
         };
         let (mut ladder, mut ask) = Ladder::start(settings);
         loop {
+            // Not the URL: after a redirect, its path is whatever a server that knows the password put there.
+            tracing::debug!(registry = %self.endpoint, question = word(&ask), "asking");
             let answer = match asking.ask(&ask).await {
                 Ok(answer) => answer,
                 Err(error) => Answer::Nothing(no_answer(error, self.timeout)),
@@ -170,7 +172,6 @@ impl Asking<'_> {
 
     async fn send(&self, request: Request, admits: http::Admits<'_>) -> Result<http::Answer, HttpError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        tracing::debug!(?request, "asking");
         let answer =
             Client::new(self.registry.trust.clone(), Limits::within(left)).send(request, admits).await;
         match &answer {
@@ -221,6 +222,15 @@ fn status(answer: &http::Answer) -> Status {
 
 fn texts(headers: &HeaderMap, name: HeaderName) -> Vec<String> {
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+}
+
+/// What a question is called in a log.
+fn word(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Base(_) => "base",
+        Ask::Token { .. } => "token",
+        Ask::Manifest { .. } => "manifest",
+    }
 }
 
 /// What the ladder is told of a request that failed.

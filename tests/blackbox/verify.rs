@@ -2,7 +2,7 @@
 
 mod hostile;
 mod hosts;
-mod real;
+pub(crate) mod real;
 mod token_server;
 
 use regcred_sandbox::{Account, ChallengeKind, LoginView, Options, RegistrySeed, Repository, Visibility};

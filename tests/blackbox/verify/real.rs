@@ -11,13 +11,13 @@ use super::token_server::{self, PUBLIC, ROBOT, STRANGER};
 const PRIVATE: &str = "team/app";
 
 /// The demo's object and one secret, of this registry alone. `verify` is how it is tried.
-pub(super) fn world_of_one(test: &str, verify: &str) -> World {
+pub(crate) fn world_of_one(test: &str, verify: &str) -> World {
     let world = World::start(test, with_hosts(Vec::new()), "");
     configure(&world, verify);
     world
 }
 
-pub(super) fn configure(world: &World, verify: &str) {
+pub(crate) fn configure(world: &World, verify: &str) {
     world.write(
         "regcred.yaml",
         &format!(

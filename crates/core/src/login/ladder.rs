@@ -358,12 +358,12 @@ fn follow(
         |to: String, refusal| Next::cannot(Obstacle::RedirectRefused { from: from.clone(), to, refusal });
     let Ok(to) = server.url.join(location) else { return Next::obstacle(answer, server.party()) };
     if server.redirects == MOST_REDIRECTS {
-        return refuse(shown(&to), RedirectRefusal::TooMany);
+        return refuse(server_of(&to), RedirectRefusal::TooMany);
     }
     match settings.realms.judge(&to) {
-        Err(why) => refuse(shown(&to), RedirectRefusal::Realm { why }),
+        Err(why) => refuse(server_of(&to), RedirectRefusal::Realm { why }),
         Ok(_) if Authority::of(&to) != Authority::of(&server.url) || to.scheme() != server.url.scheme() => {
-            refuse(shown(&to), RedirectRefusal::OtherHost)
+            refuse(server_of(&to), RedirectRefusal::OtherHost)
         }
         Ok(standing) => {
             let server = TokenServer { url: to, standing, redirects: server.redirects + 1, ..server };
@@ -375,8 +375,13 @@ fn follow(
 
 /// A URL as it may be shown: without user, password, query and fragment.
 fn shown(url: &Url) -> String {
+    format!("{}{}", server_of(url), url.path())
+}
+
+/// A URL that was named by a server which has seen the password: what it repeats of that would stand in the path.
+fn server_of(url: &Url) -> String {
     let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    format!("{}://{authority}{}", url.scheme(), url.path())
+    format!("{}://{authority}", url.scheme())
 }
 
 impl Settings {

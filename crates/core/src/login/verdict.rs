@@ -96,7 +96,7 @@ pub enum Obstacle {
     NoAnswer { from: Party, why: NoAnswer },
     /// The registry named a token server that no credential is sent to.
     RealmRefused { realm: String, refusal: RealmRefusal },
-    /// The token server redirected to a place that no credential is sent to.
+    /// The token server redirected to a server that no credential is sent to; `to` is its URL without the path.
     RedirectRefused { from: String, to: String, refusal: RedirectRefusal },
     /// `/v2/` was answered with 200 without a credential: it would be with any.
     OpenToAll,
