@@ -53,6 +53,8 @@ pub(crate) enum Then {
     Close,
     /// It stays open, and nothing more comes.
     Silence,
+    /// The server's half is closed, and the client's stays open.
+    HalfClose,
 }
 
 impl Reply {
@@ -153,12 +155,12 @@ async fn converse(
             stream.write_all(&bytes).await?;
             stream.flush().await?;
             match then {
-                Then::Close => stream.shutdown().await,
-                Then::Silence => {
-                    tokio::time::sleep(FOR_EVER).await;
-                    Ok(())
-                }
+                Then::Close => return stream.shutdown().await,
+                Then::HalfClose => stream.shutdown().await?,
+                Then::Silence => {}
             }
+            tokio::time::sleep(FOR_EVER).await;
+            Ok(())
         }
         Reply::Endless(head) => {
             stream.write_all(&head).await?;

@@ -111,6 +111,8 @@ fn nothing_told() -> Vec<(&'static str, Reply)> {
         ("no_answer", bytes("HTTP/1.1 200 OK\r\nContent-", Then::Silence)),
         ("no_answer", bytes("HTTP/1.1 200 OK\r\nContent-", Then::Close)),
         ("no_answer", bytes("", Then::Close)),
+        ("no_answer", bytes("", Then::HalfClose)),
+        ("no_answer", bytes("HTTP/1.1 200 OK\r\nContent-", Then::HalfClose)),
         ("no_answer", bytes("220 mail.example.com ESMTP\r\n", Then::Close)),
         ("no_answer", Reply::Endless(b"HTTP/1.1 200 OK\r\nX-Filler: ".to_vec())),
         ("unexpected", Reply::new(418, &[], "")),
@@ -126,6 +128,10 @@ async fn what_says_nothing_of_a_password_is_no_refusal_and_holds_what_is_publish
     let of_tokens = vec![
         ("no_answer", Reply::Endless(b"HTTP/1.1 200 OK\r\n\r\n{\"token\":\"".to_vec())),
         ("no_answer", Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec(), Then::Close)),
+        (
+            "no_answer",
+            Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec(), Then::HalfClose),
+        ),
         ("no_token", Reply::new(200, &[("Content-Type", "text/html")], "<html>Please log in</html>")),
         ("no_token", token(r#"{"token":17}"#)),
         ("no_token", token(r#"{"token":"a\r\nX-Other: b"}"#)),

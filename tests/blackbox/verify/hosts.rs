@@ -188,12 +188,12 @@ async fn every_host_of_a_fleet_is_told_of_the_odd_ones_too() {
     assert_eq!(found[OFFLINE], ("cannot_tell", "unreachable".into()));
     assert_eq!(found[BOTTLEROCKET], ("unsupported", "bottlerocket".into()));
     for id in [LIAR, FAILING] {
-        assert_eq!(found[id], ("differs", "behind".into()), "{id}");
+        assert_eq!(found[id], ("differs", "failed_before".into()), "{id}");
     }
     let person = world.run(&["verify", "--hosts"]).await;
     for line in [
         "12 hosts: 8 agree, 2 differ, 1 could not be asked, 1 unsupported",
-        "to do: regcred sync",
+        "to do: mend what failed there, then regcred sync --retry-failed",
         OFFLINE,
         LIAR,
     ] {

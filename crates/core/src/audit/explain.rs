@@ -64,6 +64,10 @@ impl Difference {
             Self::RecordLies => {
                 return ("it pulls with another value, and no sync comes to it", Remedy::TakeRecordBack);
             }
+            Self::FailedBefore => (
+                "it pulls with another value, and a sync leaves it alone",
+                "mend what failed there, then regcred sync --retry-failed",
+            ),
             Self::Behind | Self::NotLoaded => ("it pulls with another value", "regcred sync"),
             Self::FileDiffers => {
                 let now = "the next start of its agent loads that, and no sync comes to it before";
@@ -110,6 +114,9 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Behind => "its agent does not hold what is published",
+            Self::FailedBefore => {
+                "its agent does not hold what is published, which did not load on it before"
+            }
             Self::RecordLies => "its agent does not hold what is published, although that is on record",
             Self::NotRecorded => "its agent holds what is published, and that is not on record",
             Self::NotLoaded => "its file has what is published, and its agent has not loaded it",

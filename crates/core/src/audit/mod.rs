@@ -112,6 +112,8 @@ pub enum Difference {
     RecordLies,
     /// Its live agent does not hold what is published, and the record does not say that it does: a sync is due.
     Behind,
+    /// The same, and it was tried on it before and did not load: a sync leaves it alone.
+    FailedBefore,
     /// Its file does not hold what is published, and its live agent does or does not run: the next start loads something
     /// else.
     FileDiffers,
@@ -280,6 +282,9 @@ fn compare(published: &Published, host: &Host, hosts: &[Host], report: &ProbeRep
         (Agreement::Same, true) | (Agreement::Unknown, _) => {}
         (Agreement::Same, false) => differences.push(Difference::NotRecorded),
         (Agreement::Differs, true) => differences.push(Difference::RecordLies),
+        (Agreement::Differs, false) if host.failed_with(&published.revision) => {
+            differences.push(Difference::FailedBefore);
+        }
         (Agreement::Differs, false) => differences.push(Difference::Behind),
     }
     match (live, file, report.file_and_live) {

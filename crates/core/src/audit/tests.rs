@@ -1,5 +1,5 @@
 use super::*;
-use crate::host::Attributes;
+use crate::host::{Attributes, RecordedFailure};
 use crate::invocation::NothingRan;
 use crate::script::AuthSource;
 
@@ -73,10 +73,14 @@ fn compared(object_and_live: Agreement, object_and_file: Agreement, file_and_liv
 #[test]
 fn the_file_the_agent_and_the_record_have_to_agree() {
     use Agreement::{Differs, Same, Unknown};
-    use Difference::{Behind, FileAndAgentDiffer, FileDiffers, NotLoaded, NotRecorded, RecordLies};
+    use Difference::{
+        Behind, FailedBefore, FileAndAgentDiffer, FileDiffers, NotLoaded, NotRecorded, RecordLies,
+    };
     let right = host(Some(REVISION));
     let old = host(Some("r0"));
     let pending = host(Some(PENDING_REVISION));
+    let mut failed = host(Some("r0"));
+    failed.attributes.failed = Some(RecordedFailure::Revision(Revision::from_recorded(REVISION)));
     let cases = [
         (&right, compared(Same, Same, Same), Finding::Agrees),
         (&right, compared(Same, Differs, Differs), differs(&[FileDiffers])),
@@ -84,6 +88,7 @@ fn the_file_the_agent_and_the_record_have_to_agree() {
         (&right, compared(Differs, Same, Differs), differs(&[RecordLies, NotLoaded])),
         (&right, compared(Differs, Differs, Differs), differs(&[RecordLies, FileAndAgentDiffer])),
         (&old, compared(Differs, Differs, Same), differs(&[Behind])),
+        (&failed, compared(Differs, Differs, Same), differs(&[FailedBefore])),
         (&old, compared(Differs, Same, Differs), differs(&[Behind, NotLoaded])),
         (&old, compared(Same, Same, Same), differs(&[NotRecorded])),
         (&pending, compared(Same, Differs, Differs), differs(&[FileDiffers, NotRecorded])),
