@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fingerprint;
 pub mod formats;
 pub mod host;
+pub mod iam;
 pub mod invocation;
 pub mod lint;
 pub mod login;
