@@ -196,8 +196,10 @@ impl SecretsManager {
             .set_tags(Some(tags));
         match call.send().await {
             Ok(answer) => Ok((answer.arn.unwrap_or_default(), answer.version_id.unwrap_or_default())),
+            // Tags at the creation take the second permission, and the answer does not always say which of them lacks.
             Err(error) => {
-                Err(AwsError::of("secretsmanager:CreateSecret", self.arn(name), &self.place.text, &error))
+                let actions = "secretsmanager:CreateSecret and secretsmanager:TagResource";
+                Err(AwsError::of(actions, self.arn(name), &self.place.text, &error))
             }
         }
     }

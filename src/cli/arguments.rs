@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Render(super::render::RenderArguments),
     /// Print what a task definition and its role need so that tasks use a registry's secret
     Snippet(super::snippet::SnippetArguments),
+    /// Print the least policies that the configuration needs: of regcred, of hosts, of tasks, of buckets and keys
+    Iam(super::iam::IamArguments),
     /// Try credentials at their registries, those of the sources or those that are published, or ask hosts what they hold;
     /// change nothing
     Verify(VerifyArguments),

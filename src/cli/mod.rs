@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod human;
+mod iam;
 mod lint;
 mod manual;
 mod output;
@@ -66,6 +67,7 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Status(arguments) => status::run(config, arguments, output).await,
         Command::Explain(arguments) => explain::run(config, arguments, output).await,
         Command::Render(arguments) => render::run(config, arguments, output).await,
+        Command::Iam(arguments) => iam::run(config, arguments, output).await,
         Command::Snippet(arguments) => snippet::run(config, arguments, output).await,
         Command::Lint(arguments) => lint::run(config, arguments, output).await,
         Command::Verify(arguments) => verify::run(config, arguments, output).await,

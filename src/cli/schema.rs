@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::check::CheckResult;
 use super::explain::Explanations;
+use super::iam::IamPolicies;
 use super::lint::Linted;
 use super::render::Rendered;
 use super::snippet::Snippets;
@@ -51,6 +52,8 @@ pub(crate) enum Document {
     Render,
     /// What `snippet` prints
     Snippet,
+    /// What `iam` prints
+    Iam,
     /// What `verify` prints, with `--published` too
     Verify,
     /// What `verify --hosts` prints
@@ -70,6 +73,7 @@ pub(crate) fn run(of: Document) -> Value {
         Document::Lint => printed::<Linted>(),
         Document::Render => printed::<Rendered>(),
         Document::Snippet => printed::<Snippets>(),
+        Document::Iam => printed::<IamPolicies>(),
         Document::Verify => printed::<Verification>(),
         Document::VerifyHosts => printed::<Audit>(),
     }

@@ -23,6 +23,7 @@ mod documents;
 mod explain;
 mod forecasts;
 mod http;
+mod iam;
 mod latecomers;
 mod lies;
 mod messages;

@@ -135,9 +135,7 @@ impl Policy {
     fn allow(&mut self, sid: &str, actions: &[&str], resources: impl IntoIterator<Item = String>) {
         let resources = once_each(resources);
         if !resources.is_empty() {
-            self.0.push(
-                json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }),
-            );
+            self.0.push(json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }));
         }
     }
 

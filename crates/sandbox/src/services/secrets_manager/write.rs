@@ -54,6 +54,13 @@ pub(super) fn create(
         return again(secret, &token, content.as_ref());
     }
     encrypts(keys, kms_key_id.as_deref())?;
+    let tags = tags.unwrap_or_default();
+    if !tags.is_empty() {
+        // "If you include tags in the secret, you also need secretsmanager:TagResource":
+        // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+        let arn = cx.arn(Service::SecretsManager, &format!("secret:{name}-??????"));
+        cx.authorize(Service::SecretsManager, "TagResource", &arn)?;
+    }
     let mut secret = Secret {
         arn: cx.arn(Service::SecretsManager, &format!("secret:{name}-{}", arn_suffix())),
         name: name.clone(),
@@ -68,7 +75,7 @@ pub(super) fn create(
         rotation: Rotation::Off,
         owning_service: None,
     };
-    put_tags(&mut secret, tags.unwrap_or_default())?;
+    put_tags(&mut secret, tags)?;
     let mut answer = named(&secret);
     if let Some(content) = content {
         secret.add(&token, content, &[CURRENT.to_owned()], cx.now)?;
