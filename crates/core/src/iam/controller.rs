@@ -35,7 +35,7 @@ pub fn controller(needs: &Needs) -> Value {
             "secretsmanager:TagResource",
             "secretsmanager:UpdateSecretVersionStage",
         ],
-        secrets.iter().map(|secret| site.secret_arn(&secret.name)),
+        secrets.iter().flat_map(|secret| site.secret_arns(&secret.name)),
     );
     let keys = || secrets.iter().filter_map(|secret| secret.kms_key.as_deref());
     policy.allow_keys(
@@ -53,10 +53,10 @@ pub fn controller(needs: &Needs) -> Value {
 
 fn read_sources(policy: &mut Policy, site: &Site, sources: &[ReadSource]) {
     let secrets = sources.iter().filter_map(|source| match source {
-        ReadSource::Secret(id) => Some(site.secret_arn(id)),
+        ReadSource::Secret(id) => Some(site.secret_arns(id)),
         ReadSource::Parameter(_) => None,
     });
-    policy.allow("ReadSourceSecrets", &["secretsmanager:GetSecretValue"], secrets);
+    policy.allow("ReadSourceSecrets", &["secretsmanager:GetSecretValue"], secrets.flatten());
     let parameters = sources.iter().filter_map(|source| match source {
         ReadSource::Parameter(name) if name.starts_with("arn:") => Some(name.clone()),
         // A name that begins with a slash has it in the ARN once.

@@ -107,12 +107,22 @@ impl Site {
         format!("arn:{}:s3:::{rest}", self.partition())
     }
 
-    /// A secret by its name, with the six characters that AWS adds; an ARN as it is.
+    /// A secret that is there by its name, with the six characters that AWS adds; an ARN as it is.
     fn secret_arn(&self, name: &str) -> String {
         if name.starts_with("arn:") {
             return name.to_owned();
         }
         self.arn("secretsmanager", &format!("secret:{name}-??????"))
+    }
+
+    /// The same, for who has to learn that it is not there: of a secret without an ARN, AWS asks by the name alone
+    /// (docs/UNVERIFIED.md), and would refuse to say.
+    fn secret_arns(&self, name: &str) -> Vec<String> {
+        let mut arns = vec![self.secret_arn(name)];
+        if !name.starts_with("arn:") {
+            arns.push(self.arn("secretsmanager", &format!("secret:{name}")));
+        }
+        arns
     }
 
     /// By which name a key's policies know a service of this Region.

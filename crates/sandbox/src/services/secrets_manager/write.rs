@@ -58,7 +58,7 @@ pub(super) fn create(
     if !tags.is_empty() {
         // "If you include tags in the secret, you also need secretsmanager:TagResource":
         // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
-        let arn = cx.arn(Service::SecretsManager, &format!("secret:{name}-??????"));
+        let arn = cx.arn(Service::SecretsManager, &format!("secret:{name}-{}", super::NOT_CHOSEN));
         cx.authorize(Service::SecretsManager, "TagResource", &arn)?;
     }
     let mut secret = Secret {
