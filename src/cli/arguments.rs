@@ -9,7 +9,7 @@ use regcred_core::login::RejectedCandidates;
 /// Keeps the credentials of private registries right everywhere an Amazon ECS fleet needs them.
 ///
 /// Exit codes: 0 converged, 1 internal error, 2 usage or config, 3 drift found, 4 partly failed or not all hosts
-/// reached, 5 rollout halted, 6 lease held by another.
+/// reached, 5 rollout halted.
 #[derive(Debug, Parser)]
 #[command(name = "regcred", version, max_term_width = 110)]
 pub(crate) struct Arguments {

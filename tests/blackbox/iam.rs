@@ -6,7 +6,8 @@ use regcred_sandbox::hosts::{HostSpec, Life};
 use regcred_sandbox::{Options, Role, Statement, Trust};
 use serde_json::{Value, json};
 
-use crate::tools::Ended;
+use crate::third_party::{ROOT_ACCOUNT, ROOT_KEY, Running, ThirdParty};
+use crate::tools::{AwsEnvironment, Ended, Program};
 use crate::world::{self, ACCOUNT, GOOD, REGION, World, bare, host, with_hosts};
 
 const ROLE: &str = "regcred";
@@ -195,4 +196,140 @@ async fn the_other_policies_are_printed_alone_to_be_piped_and_a_key_needs_its_ac
         by_alias["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"],
         json!(["alias/own"])
     );
+}
+
+/// The stores, under a role and names that end with `turn`, so that one server serves many turns.
+fn stores(turn: usize) -> String {
+    format!(
+        "
+locations: {{ eu: {{ region: {REGION}, role_arn: 'arn:aws:iam::{ROOT_ACCOUNT}:role/regcred-{turn}', external_id: turn-{turn} }} }}
+state: {{ bucket: acme-regcred, prefix: state-{turn}/ }}
+registries:
+  hub:
+    server: docker.io
+    verify: {{ enabled: false }}
+    source: {{ secrets_manager: {{ secret: sources/hub }} }}
+    secret: {{ name: ecs/registry/hub-{turn} }}
+  harbor:
+    server: harbor.example.com
+    verify: {{ enabled: false }}
+    source: {{ env: {{ username: HARBOR_USER, password: HARBOR_PASSWORD }} }}
+    secret: {{ name: ecs/registry/harbor-{turn} }}
+ecs_configs:
+  prod: {{ bucket: acme-ecs, key: prod-{turn}/ecs.config, registries: [hub, harbor] }}
+"
+    )
+}
+
+/// A ministack that asks policies, with two versioned buckets and the secret that is a source.
+struct Enforcing {
+    server: Running,
+    folder: tempfile::TempDir,
+}
+
+impl Enforcing {
+    async fn start(test: &str) -> Option<Self> {
+        let server = ThirdParty::EnforcingMinistack.start(test).await?;
+        let enforcing = Self { server, folder: tempfile::tempdir().unwrap() };
+        for bucket in ["acme-ecs", "acme-regcred"] {
+            let place = format!("LocationConstraint={REGION}");
+            enforcing
+                .aws(&["s3api", "create-bucket", "--bucket", bucket, "--create-bucket-configuration", &place])
+                .await;
+            let versioned = ["--versioning-configuration", "Status=Enabled"];
+            enforcing
+                .aws(&["s3api", "put-bucket-versioning", "--bucket", bucket, versioned[0], versioned[1]])
+                .await;
+        }
+        let value = r#"{"username":"acme","password":"hub-password-1"}"#;
+        enforcing
+            .aws(&["secretsmanager", "create-secret", "--name", "sources/hub", "--secret-string", value])
+            .await;
+        Some(enforcing)
+    }
+
+    fn environment(&self) -> AwsEnvironment<'_> {
+        let endpoint = &self.server.endpoint;
+        AwsEnvironment { endpoint, region: REGION, access_key_id: ROOT_KEY, secret_access_key: ROOT_KEY }
+    }
+
+    /// The real `aws` command, as root.
+    async fn aws(&self, arguments: &[&str]) {
+        let aws = Program::aws("iam", &self.environment()).expect("ministack is there, and aws beside it");
+        let ended = aws.arguments(arguments.iter().copied()).run().await;
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
+    }
+
+    async fn regcred(&self, arguments: &[&str], password: &str) -> Ended {
+        let mut program = Program::regcred().arguments(arguments.iter().copied());
+        for (name, value) in self.environment().variables() {
+            program = program.variable(name, value);
+        }
+        program = program.variable("HARBOR_USER", "robot").variable("HARBOR_PASSWORD", password);
+        program.folder(self.folder.path()).run().await
+    }
+
+    /// What the controller's policy is in this turn.
+    async fn policy(&self, turn: usize) -> Value {
+        std::fs::write(self.folder.path().join("regcred.yaml"), stores(turn)).unwrap();
+        let told = self.regcred(&["iam", "controller", "--location", "eu"], "-").await;
+        serde_json::from_str(&told.stdout).unwrap_or_else(|_| panic!("{}{}", told.stdout, told.stderr))
+    }
+
+    /// The main job under a role with the printed policy, less one action. What it said, up to the first pass that did not
+    /// end well.
+    async fn main_job(&self, turn: usize, without: Option<&str>) -> Result<(), Ended> {
+        let mut policy = self.policy(turn).await;
+        for statement in policy["Statement"].as_array_mut().unwrap() {
+            let actions = statement["Action"].as_array_mut().unwrap();
+            actions.retain(|action| without.is_none_or(|without| action != without));
+        }
+        let statements = policy["Statement"].as_array_mut().unwrap();
+        statements.retain(|statement| statement["Action"].as_array().is_some_and(|all| !all.is_empty()));
+        // As in `statements`.
+        let probe = format!("arn:aws:s3:::acme-ecs/prod-{turn}/ecs.config.regcred-probe-*");
+        statements.push(json!({ "Effect": "Allow", "Action": "s3:PutObject", "Resource": probe }));
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "AWS": format!("arn:aws:iam::{ROOT_ACCOUNT}:root") },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "sts:ExternalId": format!("turn-{turn}") } },
+        }] });
+        let (role, trust, policy) = (format!("regcred-{turn}"), trust.to_string(), policy.to_string());
+        self.aws(&["iam", "create-role", "--role-name", &role, "--assume-role-policy-document", &trust])
+            .await;
+        let named = ["--role-name", &role, "--policy-name", "regcred"];
+        let put =
+            ["iam", "put-role-policy", named[0], named[1], named[2], named[3], "--policy-document", &policy];
+        self.aws(&put).await;
+        for password in ["harbor-password-1", "harbor-password-2"] {
+            let ended = self.regcred(&["sync"], password).await;
+            if ended.code != Some(0) {
+                return Err(ended);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn where_another_asks_the_policies_the_printed_one_is_enough_for_the_stores_and_each_action_is_needed()
+{
+    let Some(world) = Enforcing::start("where_another_asks_the_policies").await else { return };
+    let enough = world.main_job(0, None).await;
+    enough.unwrap_or_else(|ended| panic!("{}{}", ended.stdout, ended.stderr));
+    let all = actions(&world.policy(0).await);
+    let mut never_asked = Vec::new();
+    for (turn, action) in (1..).zip(all) {
+        let Err(Ended { code, stdout, stderr }) = world.main_job(turn, Some(&action)).await else {
+            never_asked.push(action);
+            continue;
+        };
+        assert_eq!(code, Some(4), "{action}");
+        let said = format!("{stdout}{stderr}");
+        assert!(said.contains(&action), "{action} is not named:\n{said}");
+    }
+    // It tells everybody that an object is missing, and lets everybody put tags on what they create. AWS does neither:
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html and API_CreateSecret.html of Secrets Manager.
+    assert_eq!(never_asked, ["s3:ListBucket", "secretsmanager:TagResource"]);
 }

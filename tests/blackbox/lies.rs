@@ -131,7 +131,7 @@ impl Row {
     fn verdict(&self, who: ThirdParty) -> Verdict {
         match who {
             ThirdParty::Moto => self.moto,
-            ThirdParty::Ministack => self.ministack,
+            ThirdParty::Ministack | ThirdParty::EnforcingMinistack => self.ministack,
         }
     }
 }

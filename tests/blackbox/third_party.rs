@@ -22,7 +22,13 @@ pub(crate) enum ThirdParty {
     Moto,
     /// <https://pypi.org/project/ministack/>; the account is the access key id, if that has twelve digits.
     Ministack,
+    /// The same, which then asks the policies of whoever calls. [`ROOT_KEY`] may do everything, in [`ROOT_ACCOUNT`].
+    EnforcingMinistack,
 }
+
+/// Both halves of the access key of an enforcing ministack's root.
+pub(crate) const ROOT_KEY: &str = "test";
+pub(crate) const ROOT_ACCOUNT: &str = "123456789012";
 
 impl ThirdParty {
     pub(crate) const ALL: [Self; 2] = [Self::Moto, Self::Ministack];
@@ -30,14 +36,14 @@ impl ThirdParty {
     fn tool(self) -> Tool {
         match self {
             Self::Moto => Tool::MotoServer,
-            Self::Ministack => Tool::Ministack,
+            Self::Ministack | Self::EnforcingMinistack => Tool::Ministack,
         }
     }
 
     fn health(self) -> &'static str {
         match self {
             Self::Moto => "/moto-api/config",
-            Self::Ministack => "/_ministack/health",
+            Self::Ministack | Self::EnforcingMinistack => "/_ministack/health",
         }
     }
 
@@ -100,11 +106,15 @@ impl Running {
             ThirdParty::Moto => {
                 command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             }
-            ThirdParty::Ministack => {
+            ThirdParty::Ministack | ThirdParty::EnforcingMinistack => {
                 // Without BIND_HOST it listens on every address of the machine; and its IoT listener, on port 8883, always
                 // does (services/iot.py).
                 command.env("BIND_HOST", "127.0.0.1").env("IOT_MTLS_ENABLED", "0");
                 command.env("GATEWAY_PORT", port.to_string());
+                if who == ThirdParty::EnforcingMinistack {
+                    command.env("AUTH", "true").env("MINISTACK_ACCOUNT_ID", ROOT_ACCOUNT);
+                    command.env("AWS_ACCESS_KEY_ID", ROOT_KEY).env("AWS_SECRET_ACCESS_KEY", ROOT_KEY);
+                }
             }
         }
         let server = command
