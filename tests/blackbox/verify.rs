@@ -4,6 +4,7 @@ mod hostile;
 mod hosts;
 pub(crate) mod real;
 mod token_server;
+mod words;
 
 use regcred_sandbox::{Account, ChallengeKind, LoginView, Options, RegistrySeed, Repository, Visibility};
 

@@ -16,12 +16,12 @@ fn basic() -> String {
     format!("Basic {}", STANDARD.encode(format!("robot:{HARBOR_PASSWORD}")))
 }
 
-fn unauthorized(challenges: &[String]) -> Reply {
+pub(super) fn unauthorized(challenges: &[String]) -> Reply {
     let headers: Vec<_> = challenges.iter().map(|value| ("WWW-Authenticate", value.as_str())).collect();
     Reply::new(401, &headers, "")
 }
 
-fn token(body: &str) -> Reply {
+pub(super) fn token(body: &str) -> Reply {
     Reply::new(200, &[("Content-Type", "application/json")], body)
 }
 
@@ -36,7 +36,7 @@ fn with_tokens(heard: &Heard, authority: &str, reply: &Reply) -> Reply {
 }
 
 /// Starts one.
-async fn registry_with_tokens(reply: Reply) -> Scripted {
+pub(super) async fn registry_with_tokens(reply: Reply) -> Scripted {
     let port = Port::new().await;
     let authority = port.authority();
     port.serve(move |heard| with_tokens(heard, &authority, &reply))
@@ -47,7 +47,7 @@ fn endpoint(server: &Scripted) -> String {
 }
 
 /// The same, answered by a registry that only asks for the password itself.
-async fn registry_with_basic(reply: Reply) -> Scripted {
+pub(super) async fn registry_with_basic(reply: Reply) -> Scripted {
     Scripted::start(move |heard| match heard.authorization() {
         Some(_) => reply.clone(),
         None => unauthorized(&["Basic realm=\"tests\"".to_owned()]),
