@@ -120,6 +120,26 @@ fn any_form() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Registries, and keys that all mean them.
+const SPELLINGS: [(&str, &str); 7] = [
+    ("docker.io", "https://index.docker.io/v1/"),
+    ("docker.io", "index.docker.io/v1/"),
+    ("docker.io", "docker.io"),
+    ("docker.io", "https://registry-1.docker.io"),
+    ("r.io", "r.io"),
+    ("r.io", "https://r.io"),
+    ("r.io", "r.io/"),
+];
+
+/// Entries that no registry accepts: no base64, nothing, no password, no colon, no text.
+const BROKEN: [&str; 5] =
+    [r#"{"auth":"bad!!"}"#, "{}", r#"{"auth":"dTo="}"#, r#"{"auth":"eHl6"}"#, r#"{"auth":"dTr/"}"#];
+
+fn encode(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
 /// The rules by which a warning of the agent's can be told; the exact one is the file's to say.
 fn rules_of(warning: &Warning) -> &'static [Rule] {
     match warning {
@@ -246,6 +266,29 @@ proptest! {
                 old.certain() == Some(&PullAuth::Anonymous) || new.certain() != Some(&PullAuth::Anonymous),
                 "{} lost its credential", image
             );
+        }
+    }
+
+    #[test]
+    fn a_mend_throws_no_usable_login_away_for_an_unusable_one(lines in vec(vec((select(SPELLINGS.as_slice()), any::<bool>()), 0..4), 1..3)) {
+        // Each login has a password of its own, by which it is found again.
+        let mut logins: Vec<(&str, String)> = Vec::new();
+        let mut text = "ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=dockercfg\n".to_owned();
+        for line in lines {
+            let entries = line.into_iter().map(|((registry, key), is_good)| {
+                let auth = encode(&format!("u:p{:03}", logins.len()));
+                let value = if is_good { format!(r#"{{"auth":"{auth}"}}"#) } else { BROKEN[logins.len() % BROKEN.len()].to_owned() };
+                logins.push((registry, if is_good { auth } else { String::new() }));
+                format!(r#""{key}":{value}"#)
+            });
+            let entries: Vec<String> = entries.collect();
+            text.push_str(&format!("ECS_ENGINE_AUTH_DATA={{{}}}\n", entries.join(",")));
+        }
+        let mended = mend(&Document::read(text.as_bytes()));
+        for registry in ["docker.io", "r.io"] {
+            let of_it = || logins.iter().filter(|(of, auth)| *of == registry && !auth.is_empty());
+            let is_kept = of_it().any(|(_, auth)| mended.text.expose().contains(auth));
+            prop_assert!(is_kept || of_it().next().is_none(), "{}: {:?} becomes {:?}", registry, text, mended.text.expose());
         }
     }
 

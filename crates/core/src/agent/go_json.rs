@@ -32,6 +32,14 @@ pub(crate) fn parse(text: &str) -> Option<Value<'_>> {
     (scanner.at == text.len()).then_some(value)
 }
 
+/// The JSON value that `text` begins with, behind white space, and all that follows it, which may be anything.
+pub(crate) fn split_first(text: &str) -> Option<(&str, &str)> {
+    let mut scanner = Scanner { text, at: 0 };
+    scanner.skip_space();
+    let value = scanner.value()?;
+    Some((value.0, &text[scanner.at..]))
+}
+
 impl<'a> Value<'a> {
     pub(crate) fn text(self) -> &'a str {
         self.0

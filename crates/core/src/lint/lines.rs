@@ -7,6 +7,7 @@ use super::{Findings, Rule};
 use crate::agent::env_file::{
     CLUSTER, ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, MAX_VARIABLE_BYTES, assignment, misread,
 };
+use crate::agent::go_json::{parse, split_first};
 use crate::agent::{AuthType, Misread, StartFault};
 use crate::document::{BYTE_ORDER_MARK, Document, Form};
 
@@ -315,8 +316,10 @@ pub(super) fn uncommented<'a>(name: &str, value: &'a str) -> Option<&'a str> {
     let mut cuts = cuts.map(str::trim_end);
     match name {
         ENGINE_AUTH_DATA => {
-            let is_json = |text: &str| crate::agent::go_json::parse(text).is_some();
-            (!is_json(value)).then(|| cuts.find(|rest| is_json(rest)))?
+            // A '#' can stand inside of the data, so each one tried would take the square of their number.
+            let (json, behind) = split_first(value)?;
+            let space = behind.split('#').next().filter(|space| space.len() < behind.len())?;
+            (space.ends_with([' ', '\t']) && space.trim().is_empty()).then_some(json)
         }
         ENGINE_AUTH_TYPE => cuts.find(|rest| rest.parse::<AuthType>().is_ok()),
         _ if value.trim_start().starts_with(['{', '[', '"', '\'']) => None,
@@ -380,7 +383,7 @@ fn repeated(findings: &mut Findings<'_>) {
                 Place::line(*line),
                 format!("line {later} sets {} again", shown(Some(name))),
                 "only the last line counts: this one is read by nobody, and may hold an old secret",
-                "remove this line",
+                "remove this line, or the later one where this is the right one",
             );
         }
     }
@@ -423,25 +426,20 @@ pub(super) fn data_block(document: &Document) -> Option<std::ops::Range<usize>> 
     }
     let text = document.text().expose();
     let data = document.data()?;
-    if crate::agent::go_json::parse(data.text).is_some() || !data.text.starts_with('{') {
+    if parse(data.text).is_some() || !data.text.starts_with('{') {
         return None;
     }
     let rest = &text[data.start..];
-    let first = text[..data.start].matches('\n').count() + 1;
-    // Only where a '}' ends a line can it be whole.
-    let mut length = 0;
-    for (count, line) in rest.split_inclusive('\n').enumerate() {
-        length += line.len();
-        // No agent can be started with more.
-        if length > MAX_VARIABLE_BYTES {
-            return None;
-        }
-        let so_far = &rest[..length];
-        if count > 0 && line.trim_end().ends_with('}') && crate::agent::go_json::parse(so_far).is_some() {
-            return Some(first..first + count);
-        }
+    // Read once, whatever its lines are: each one tried as the last would take the square of their number.
+    let (value, behind) = split_first(rest)?;
+    let count = value.matches('\n').count();
+    let is_whole_line = behind.split('\n').next().unwrap_or_default().trim().is_empty();
+    // No agent can be started with more.
+    if count == 0 || !is_whole_line || value.len() >= MAX_VARIABLE_BYTES {
+        return None;
     }
-    None
+    let first = text[..data.start].matches('\n').count() + 1;
+    Some(first..first + count)
 }
 
 /// The data with the lines that belong to it.

@@ -227,7 +227,7 @@ fn entries(findings: &mut Findings<'_>) {
                 at,
                 format!("the key `{shown}` stands again later"),
                 "only its last entry counts: this one is read by nobody, and may hold an old secret",
-                "remove this entry",
+                "remove this entry, or the later one where this is the right one",
             );
         }
         if let Some(member) = docker_member_of(document, &key) {

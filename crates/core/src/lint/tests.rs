@@ -79,6 +79,21 @@ fn each_flaw_is_found_and_mended_where_that_takes_no_guess() {
         (auth("{\"r.io\":{\"auth\":\"dTpw\"}} # hub"), &["inline-comment"], Some(plain.clone())),
         (auth("{\"r.io\":{\n  \"auth\":\"dTpw\"}\n}"), &["multi-line-data"], Some(plain.clone())),
         (format!("ECS_ENGINE_AUTH_TYPE=docker\n{plain}"), &["repeated-variable"], Some(plain.clone())),
+        (
+            format!("ECS_CLUSTER=a\nECS_CLUSTER=b\n{plain}ECS_ENGINE_AUTH_DATA={{}}\n"),
+            &["repeated-variable"; 2],
+            Some(format!("ECS_CLUSTER=b\n{plain}ECS_ENGINE_AUTH_DATA={{}}\n")),
+        ),
+        (format!("{plain}ECS_ENGINE_AUTH_DATA=\n"), &["data-missing", "repeated-variable"], None),
+        (
+            format!("{plain}ECS_ENGINE_AUTH_DATA={{\"r.io\":{{\"auth\":\"b!\"}}}}\n"),
+            &["repeated-variable", "base64-invalid"],
+            None,
+        ),
+        (format!("{plain}ECS_ENGINE_AUTH_DATA={{\"r.io\":\n"), &["repeated-variable", "not-json"], None),
+        (format!("ECS_ENGINE_AUTH_DATA={{\"r.io\":\n{}", auth("{}")), &["repeated-variable"], None),
+        (format!("{plain}ECS_ENGINE_AUTH_TYPE=basic\n"), &["repeated-variable", "unknown-type"], None),
+        ("ECS_CLUSTER=prod\nECS_CLUSTER=\n".to_owned(), &["no-cluster", "repeated-variable"], None),
         (plain.trim_end().to_owned(), &["no-final-newline"], Some(plain.clone())),
         (
             plain.replace("ECS_ENGINE_AUTH_TYPE=dockercfg\n", ""),
@@ -101,6 +116,42 @@ fn each_flaw_is_found_and_mended_where_that_takes_no_guess() {
             auth(r#"{"r.io":{"auth":"eHg="},"r.io":{"auth":"dTpw"}}"#),
             &["repeated-entry"],
             Some(plain.clone()),
+        ),
+        (
+            auth(r#"{"r.io":{"auth":"dTpw"},"r.io":{"auth":"b!"}}"#),
+            &["repeated-entry", "base64-invalid"],
+            None,
+        ),
+        (auth(r#"{"r.io":{"auth":"dTpw"},"r.io":{}}"#), &["repeated-entry", "no-auth"], None),
+        (
+            auth(r#"{"https://index.docker.io/v1/":{"auth":"b!"},"docker.io":{"auth":"dTpw"}}"#),
+            &["base64-invalid", "dead-hub-key"],
+            None,
+        ),
+        (
+            auth(r#"{"https://index.docker.io/v1/":{"auth":"dTo="},"docker.io":{"auth":"dTpw"}}"#),
+            &["half-a-login", "dead-hub-key"],
+            None,
+        ),
+        (
+            docker(r#"{"https://index.docker.io/v1/":{},"docker.io":{"username":"u","password":"p"}}"#),
+            &["no-login", "dead-hub-key"],
+            None,
+        ),
+        (
+            auth(r#"{"https://index.docker.io/v1/":{"auth":"dTpw"},"docker.io":{"auth":"dTpx"}}"#),
+            &["dead-hub-key"],
+            Some(auth(r#"{"https://index.docker.io/v1/":{"auth":"dTpw"}}"#)),
+        ),
+        (
+            auth(r#"{"r.io":{"auth":"dTpx"},"r.io/":{"auth":"dTo="}}"#),
+            &["shadowed-host-key", "half-a-login"],
+            None,
+        ),
+        (
+            auth(r#"{"r.io":{"auth":"b!"},"auths":{"r.io":{"auth":"dTpw"}}}"#),
+            &["base64-invalid", "auths-wrapper"],
+            None,
         ),
         (
             auth(r#"{"docker.io":{"auth":"dTpw"}}"#),
@@ -201,7 +252,24 @@ fn bytes_that_are_no_text_are_found_and_stay() {
     let document = Document::read(b"ECS_CLUSTER=prod\nA=\xff\n");
     let found: Vec<_> = lint(&document).iter().map(|finding| (finding.rule.id(), finding.line)).collect();
     assert_eq!(found, [("not-utf8", Some(2))]);
-    assert!(!mend(&document).is_changed);
+    // Nor is anything else mended, since it could be written only with U+FFFD in their place.
+    let document = Document::read(b"ECS_CLUSTER=prod\r\nA=\xff\r\n");
+    let mended = mend(&document);
+    assert!(!mended.is_changed && mended.mended.is_empty());
+    assert_eq!(mended.left, lint(&document));
+}
+
+/// At the square of its lines this would take minutes.
+#[test]
+fn data_of_many_lines_is_read_once() {
+    let lines = ",{}\n".repeat(30_000);
+    let text = format!("ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={{\"a\":[{{}}\n{lines}");
+    assert!(rules(&text).contains(&"multi-line-data") || rules(&text).contains(&"not-json"));
+    let whole = format!("{text}]}}\n");
+    assert!(rules(&whole).contains(&"multi-line-data"));
+    let comments =
+        format!("ECS_ENGINE_AUTH_TYPE=dockercfg\nECS_ENGINE_AUTH_DATA={{{}\n", " #".repeat(60_000));
+    assert!(rules(&comments).contains(&"not-json"));
 }
 
 #[test]

@@ -21,9 +21,12 @@ use crate::server::{DOCKER_HUB_HOSTS, DOCKER_HUB_KEY};
 /// An entry: its key and its JSON.
 type Pair = (String, Secret);
 
+pub(super) fn is_object(text: &str) -> bool {
+    go_json::parse(text).is_some_and(|json| json.named_members().is_some())
+}
+
 /// The entries of the data, each key once. None, if the data is no object.
 fn pairs(document: &Document) -> Option<Vec<Pair>> {
-    let is_object = |text| go_json::parse(text).is_some_and(|json| json.named_members().is_some());
     document.data().filter(|data| is_object(data.text))?;
     let mut keys: BTreeSet<String> = BTreeSet::new();
     // The last one counts where a key stands several times, so they are met from behind.

@@ -1,9 +1,11 @@
 //! Mends of lines. Each gives the whole text anew, or nothing where it has nothing to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
+use super::data::is_object;
+use super::usable::usable_keys;
 use crate::agent::auth::Entry;
 use crate::agent::env_file::{ENGINE_AUTH_DATA, ENGINE_AUTH_TYPE, assignment};
 use crate::agent::{AuthMap, AuthSetting, AuthType, EffectiveAuth, go_json};
@@ -93,7 +95,6 @@ pub(super) fn quotes(document: &Document) -> Option<Secret> {
 /// The data without the quotes round it, and without the backslashes that a shell would have taken off.
 fn unquoted_data(value: &str) -> Option<Secret> {
     let inner = unquoted(value)?;
-    let is_object = |text: &str| go_json::parse(text).is_some_and(|json| json.named_members().is_some());
     if is_object(inner) {
         return Some(Secret::from(inner));
     }
@@ -134,6 +135,24 @@ pub(super) fn one_line(document: &Document) -> Option<Secret> {
     Some(Secret::new(std::mem::take(&mut *mended)))
 }
 
+/// Whether a later line takes the place of an earlier one that was worth nothing more. An empty or broken value at the end
+/// may be the mistake, and the earlier one what was meant.
+fn replaces(document: &Document, name: &str, later: &str, earlier: &str) -> bool {
+    let is_blank = |value: &str| value.trim().is_empty();
+    if is_blank(later) || is_blank(earlier) {
+        return is_blank(earlier);
+    }
+    match name {
+        ENGINE_AUTH_TYPE => later.parse::<AuthType>().is_ok() || earlier.parse::<AuthType>().is_err(),
+        ENGINE_AUTH_DATA => {
+            let keys = |data| usable_keys(document.auth_type(), data);
+            let is_whole = is_object(earlier) || !keys(later).is_empty();
+            is_whole && keys(earlier).is_subset(&keys(later))
+        }
+        _ => true,
+    }
+}
+
 /// The file without the lines that a later one takes the place of.
 pub(super) fn repeated(document: &Document) -> Option<Secret> {
     if !is_ecs_config(document) {
@@ -142,8 +161,12 @@ pub(super) fn repeated(document: &Document) -> Option<Secret> {
     let text = document.text().expose();
     let settings = settings(text);
     let last = last_lines(&settings);
-    let gone: BTreeSet<usize> =
-        settings.iter().filter(|set| last[set.name] != set.line).map(|set| set.line).collect();
+    let values: BTreeMap<&str, &str> = settings.iter().map(|setting| (setting.name, setting.value)).collect();
+    let gone: BTreeSet<usize> = settings
+        .iter()
+        .filter(|set| last[set.name] != set.line && replaces(document, set.name, values[set.name], set.value))
+        .map(|set| set.line)
+        .collect();
     if gone.is_empty() {
         return None;
     }

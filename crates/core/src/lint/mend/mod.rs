@@ -1,12 +1,13 @@
 //! A mended file, as far as that can be done without a guess.
 //!
 //! A mend is made only if no image would get a worse credential for it: what an agent surely used before, it uses still,
-//! and nothing comes to depend on chance. That is proven by the agent's own rules after each mend; one that does not hold is
+//! nothing comes to depend on chance, and no key loses its only usable login, read by agents or not. That is proven by the agent's own rules after each mend; one that does not hold is
 //! left out, and the finding stays.
 
 mod data;
 mod lines;
 mod proof;
+mod usable;
 
 use std::collections::BTreeSet;
 
@@ -58,9 +59,14 @@ const MENDS: [Mend; 19] = [
 /// One mend can bring to light what another one mends; no file has more layers than this.
 const MOST_ROUNDS: usize = 6;
 
-/// Mends a file.
+/// Mends a file. One with bytes that are no text stays as it is: its text has lost them already, and what is written of
+/// it would be another file.
 pub fn mend(document: &Document) -> Mended {
     let before = lint(document);
+    if !document.foreign_lines().is_empty() {
+        let text = document.text().clone();
+        return Mended { text, is_changed: false, mended: Vec::new(), left: before, moves_cluster: false };
+    }
     let mut now = document.clone();
     for _ in 0..MOST_ROUNDS {
         let mut is_changed = false;

@@ -1,15 +1,20 @@
 //! The proof that a mend makes nothing worse, by the agent's own rules.
 
+use super::usable::is_none_lost;
 use crate::agent::auth::host_of;
 use crate::agent::lookup::Candidate;
 use crate::agent::{AuthMap, Entry, Login, PullAuth};
 use crate::document::Document;
 use crate::secret::Secret;
 
-/// Whether every image gets what it got before, or got nothing before, and none gets it by chance that did not.
+/// Whether every image gets what it got before, or got nothing before, and none gets it by chance that did not; and no key
+/// loses the only login that the file has for it.
 pub(super) fn is_no_worse(before: &Document, after: &Document) -> bool {
     let starts = |document: &Document| document.environment().start_faults().is_empty();
     if starts(before) && !starts(after) {
+        return false;
+    }
+    if !is_none_lost(before, after) {
         return false;
     }
     images(before.map(), after.map()).iter().all(|image| {
