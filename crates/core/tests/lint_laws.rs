@@ -282,7 +282,9 @@ proptest! {
                 format!(r#""{key}":{value}"#)
             });
             let entries: Vec<String> = entries.collect();
-            text.push_str(&format!("ECS_ENGINE_AUTH_DATA={{{}}}\n", entries.join(",")));
+            text.push_str("ECS_ENGINE_AUTH_DATA={");
+            text.push_str(&entries.join(","));
+            text.push_str("}\n");
         }
         let mended = mend(&Document::read(text.as_bytes()));
         for registry in ["docker.io", "r.io"] {

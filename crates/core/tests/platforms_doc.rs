@@ -1,5 +1,11 @@
 //! docs/PLATFORMS.md prints the table of `platform`; `BLESS=1 cargo test -p regcred-core --test platforms_doc` writes it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test holds a page on the disk against the table, and a panic is how it fails"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
