@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_ecs as sdk;
 use futures_util::StreamExt;
-use sdk::types::{Attribute, TargetType};
+use sdk::types::{Attribute, CapacityProviderType, TargetType};
 
 use super::{AwsError, Place};
 
@@ -27,6 +27,8 @@ pub(crate) struct Instance {
     pub status: String,
     pub agent_connected: bool,
     pub attributes: Vec<(String, Option<String>)>,
+    /// The name of the one that it came from.
+    pub capacity_provider: Option<String>,
 }
 
 /// What is to be recorded on one container instance.
@@ -126,10 +128,34 @@ impl Ecs {
                     status: instance.status.unwrap_or_default(),
                     agent_connected: instance.agent_connected,
                     attributes: attributes.into_iter().map(|each| (each.name, each.value)).collect(),
+                    capacity_provider: instance.capacity_provider_name,
                 }
             }));
         }
         Ok(instances)
+    }
+
+    /// Those of `names` that are capacity providers of ECS Managed Instances in `cluster`, a hundred a call.
+    pub(crate) async fn managed_instances_providers(
+        &self,
+        cluster: &str,
+        names: &[String],
+    ) -> Result<Vec<String>, AwsError> {
+        let mut managed = Vec::new();
+        for chunk in names.chunks(DESCRIBE) {
+            let call = self.client.describe_capacity_providers().cluster(cluster);
+            let answer = call.set_capacity_providers(Some(chunk.to_vec())).send().await.map_err(|error| {
+                let resource = self.place.arn("ecs", "capacity-provider/*");
+                AwsError::of("ecs:DescribeCapacityProviders", resource, &self.place.text, &error)
+            })?;
+            let providers = answer.capacity_providers.unwrap_or_default().into_iter();
+            managed.extend(
+                providers
+                    .filter(|each| each.r#type == Some(CapacityProviderType::ManagedInstances))
+                    .filter_map(|each| each.name),
+            );
+        }
+        Ok(managed)
     }
 
     /// Puts at most ten attributes in one call, each on an instance of its own. Nothing is recorded if it fails.

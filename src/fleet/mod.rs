@@ -3,6 +3,7 @@
 mod command;
 mod document;
 mod drive;
+mod managed;
 mod observe;
 mod probe;
 

@@ -11,6 +11,7 @@ use regcred_core::host::{
 use regcred_core::names::FleetName;
 use regcred_core::report::{Failure, FailureKind};
 
+use super::managed;
 use crate::aws::{self, AwsError, AwsErrorKind, Clients};
 use crate::config::{ClusterPattern, Fleet};
 
@@ -22,6 +23,8 @@ pub(crate) struct FleetObservation {
     pub registered: BTreeMap<ClusterName, usize>,
     /// Why a cluster or a host could not be looked at. It spoils no other.
     pub unseen: Vec<Failure>,
+    /// The clusters of which no host was listed.
+    pub empty: Vec<ClusterName>,
 }
 
 /// Which hosts to look at.
@@ -79,18 +82,20 @@ pub(crate) async fn observe(
         )),
         Listing::All => None,
     };
-    let (mut hosts, unseen) = listed(clients, name, clusters, filter.as_deref()).await;
+    let Listed { mut hosts, mut unseen, empty, providers } =
+        listed(clients, name, clusters, filter.as_deref()).await;
     let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
     let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
     if candidates.is_empty() {
-        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen });
+        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen, empty });
     }
     ping(clients, name, &mut candidates).await?;
     let touched: BTreeSet<String> = candidates.iter().map(|host| host.cluster.to_string()).collect();
+    unseen.extend(managed::tell(clients, name, &mut hosts, &providers).await);
     let touched: Vec<String> = touched.into_iter().collect();
     let sizes = clients.ecs.cluster_sizes(&touched).await.map_err(|error| error.failure(unseen_by(name)))?;
     let registered = sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect();
-    Ok(FleetObservation { hosts, registered, unseen })
+    Ok(FleetObservation { hosts, registered, unseen, empty })
 }
 
 /// Every host of `clusters`, to be asked what it holds: SSM's word is there of each that the script could run on. And why a
@@ -100,30 +105,50 @@ pub(crate) async fn observe_to_ask(
     name: &FleetName,
     clusters: &[ClusterName],
 ) -> Result<(Vec<Host>, Vec<Failure>), Failure> {
-    let (mut hosts, unseen) = listed(clients, name, clusters, None).await;
+    let Listed { mut hosts, mut unseen, empty: _, providers } = listed(clients, name, clusters, None).await;
     let mut candidates: Vec<&mut Host> =
         hosts.iter_mut().filter(|host| audit::may_ask(host).is_ok()).collect();
     if !candidates.is_empty() {
         ping(clients, name, &mut candidates).await?;
+        unseen.extend(managed::tell(clients, name, &mut hosts, &providers).await);
     }
     Ok((hosts, unseen))
 }
 
-/// The hosts of `clusters` as ECS lists them by `filter`, and why a cluster or a host could not be looked at.
+/// What ECS lists.
+struct Listed {
+    hosts: Vec<Host>,
+    /// Why a cluster or a host could not be looked at.
+    unseen: Vec<Failure>,
+    /// The clusters of which none is listed.
+    empty: Vec<ClusterName>,
+    providers: managed::Providers,
+}
+
+/// The hosts of `clusters` as ECS lists them by `filter`.
 async fn listed(
     clients: &Clients,
     name: &FleetName,
     clusters: &[ClusterName],
     filter: Option<&str>,
-) -> (Vec<Host>, Vec<Failure>) {
+) -> Listed {
     let mut hosts = Vec::new();
     let mut unseen = Vec::new();
+    let mut empty = Vec::new();
+    let mut providers = managed::Providers::new();
     for cluster in clusters {
         match instances(clients, cluster, filter).await {
             Ok(instances) => {
+                if instances.is_empty() {
+                    empty.push(cluster.clone());
+                }
                 for instance in instances {
+                    let provider = instance.capacity_provider.clone();
                     match host(cluster, instance) {
-                        Ok(host) => hosts.push(host),
+                        Ok(host) => {
+                            providers.extend(provider.map(|name| (host.id.clone(), (cluster.clone(), name))));
+                            hosts.push(host);
+                        }
                         Err(why) => unseen.push(Failure::new(
                             FailureKind::Invalid,
                             unseen_by(name),
@@ -138,7 +163,7 @@ async fn listed(
             ),
         }
     }
-    (hosts, unseen)
+    Listed { hosts, unseen, empty, providers }
 }
 
 /// Asks SSM whether it reaches these hosts.
@@ -166,7 +191,7 @@ async fn instances(
 
 /// A container instance as core sees it; SSM is not asked yet. `Err` says why it is none that SSM could know.
 fn host(cluster: &ClusterName, instance: aws::Instance) -> Result<Host, String> {
-    let aws::Instance { arn, id, status, agent_connected, attributes } = instance;
+    let aws::Instance { arn, id, status, agent_connected, attributes, capacity_provider: _ } = instance;
     let id = HostId::parse(&id)
         .map_err(|error| format!("container instance {arn} of cluster `{cluster}`: {error}"))?;
     Ok(Host {

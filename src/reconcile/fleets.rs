@@ -69,10 +69,11 @@ impl<'a> Fleets<'a> {
 
     /// What would be done about a fleet that has to load `revision`.
     pub(super) async fn plan(&mut self, name: &FleetName, fleet: &Fleet, revision: &Revision) -> FleetAction {
-        let FleetObservation { hosts, registered, unseen } = match self.see(name, fleet, revision).await {
-            Ok(observation) => observation,
-            Err(failure) => return FleetAction::Blocked { failure },
-        };
+        let FleetObservation { hosts, registered, unseen, empty: _ } =
+            match self.see(name, fleet, revision).await {
+                Ok(observation) => observation,
+                Err(failure) => return FleetAction::Blocked { failure },
+            };
         let policy = policy(fleet, self.failed);
         let sizes = registered.iter().map(|(cluster, size)| (cluster.clone(), *size)).collect();
         // No host loads anything by a plan, so the version's name does not matter.
@@ -107,10 +108,11 @@ impl<'a> Fleets<'a> {
         let Some(revision) = object.revision.clone() else {
             return FleetOutcome::Held { why: Hold::ObjectFailed };
         };
-        let FleetObservation { hosts, registered, unseen } = match self.see(name, fleet, &revision).await {
-            Ok(observation) => observation,
-            Err(failure) => return FleetOutcome::Failed { failure },
-        };
+        let FleetObservation { hosts, registered, unseen, empty: _ } =
+            match self.see(name, fleet, &revision).await {
+                Ok(observation) => observation,
+                Err(failure) => return FleetOutcome::Failed { failure },
+            };
         if hosts.is_empty() && unseen.is_empty() {
             return FleetOutcome::Current { revision };
         }
@@ -176,11 +178,11 @@ impl<'a> Fleets<'a> {
                 break;
             }
             let latecomers = if self.agreed.is_some() { Latecomers::Name } else { latecomers };
-            let FleetObservation { hosts, registered, unseen } = match self.see(name, fleet, &revision).await
-            {
-                Ok(observation) => observation,
-                Err(failure) => FleetObservation { unseen: vec![failure], ..FleetObservation::default() },
-            };
+            let FleetObservation { hosts, registered, unseen, empty: _ } =
+                match self.see(name, fleet, &revision).await {
+                    Ok(observation) => observation,
+                    Err(failure) => FleetObservation { unseen: vec![failure], ..FleetObservation::default() },
+                };
             for failure in unseen {
                 if !missed.contains(&failure) {
                     missed.push(failure);
@@ -220,11 +222,11 @@ pub(super) async fn see_all(
     };
     match observation.await {
         Err(failure) => FleetSight::Failed { failure },
-        Ok(FleetObservation { hosts, registered, unseen }) => {
+        Ok(FleetObservation { hosts, registered, unseen, empty }) => {
             let holdings = Holding::of(&hosts);
             let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
             let seen = Seen::new(&policy(fleet, FailedHosts::LeaveAlone), desired, hosts, registered);
-            FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), holdings, unseen }
+            FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), holdings, empty, unseen }
         }
     }
 }

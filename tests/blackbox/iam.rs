@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use regcred_sandbox::hosts::{HostSpec, Life};
+use regcred_sandbox::hosts::{HostSpec, Life, Platform};
 use regcred_sandbox::{Options, Role, Statement, Trust};
 use serde_json::{Value, json};
 
@@ -50,7 +50,12 @@ fleets:
 }
 
 fn hosts() -> Vec<HostSpec> {
-    vec![host(GOOD[0], "web", Life::Memory), host(GOOD[7], "batch", Life::Memory)]
+    let managed = HostSpec {
+        platform: Platform::ManagedInstances,
+        capacity_provider: Some("managed".into()),
+        ..host(GOOD[1], "web", Life::Memory)
+    };
+    vec![host(GOOD[0], "web", Life::Memory), managed, host(GOOD[7], "batch", Life::Memory)]
 }
 
 /// A policy as the sandbox's roles have them. It judges no conditions; the configuration here has none.

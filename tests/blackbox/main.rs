@@ -40,5 +40,6 @@ mod story;
 mod third;
 mod third_party;
 mod tools;
+mod unrestarted;
 mod verify;
 mod world;

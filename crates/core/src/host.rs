@@ -130,7 +130,7 @@ text! {
 
 /// What runs the agent, as far as it decides whether a shell script can restart it.
 ///
-/// ECS Managed Instances cannot be told by an attribute; they are no SSM nodes, so they show as [`Ping::NotManaged`].
+/// ECS Managed Instances cannot be told by an attribute, but by the type of the capacity provider that they came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
@@ -140,6 +140,8 @@ pub enum Platform {
     Bottlerocket,
     /// No ecs.config; the agent reads the machine's environment.
     Windows,
+    /// AWS's own instances: no ecs.config, no SSM, and no way onto them.
+    ManagedInstance,
 }
 
 /// The attributes of a container instance that regcred reads.
@@ -262,7 +264,7 @@ pub enum Ping {
     Online,
     ConnectionLost,
     Inactive,
-    /// SSM does not list it: no SSM agent, no role, or an ECS Managed Instance.
+    /// SSM does not list it: no SSM agent, or no role that allows it.
     NotManaged,
     /// A status that this version does not know, as it was spelled.
     #[serde(untagged)]
@@ -332,6 +334,8 @@ pub enum Standing {
 pub enum Unsupported {
     Bottlerocket,
     Windows,
+    /// An ECS Managed Instance, which needs no restart.
+    ManagedInstance,
     /// Another registration of the same instance is the live one; this one is left over from an agent that lost its
     /// state, and stays until somebody deregisters it.
     StaleRegistration,
@@ -354,6 +358,7 @@ impl fmt::Display for Unsupported {
         f.write_str(match self {
             Self::Bottlerocket => platform::BOTTLEROCKET.why,
             Self::Windows => platform::WINDOWS.why,
+            Self::ManagedInstance => platform::MANAGED_INSTANCES.why,
             Self::StaleRegistration => "this registration is left over; the instance is registered anew",
         })
     }
@@ -397,6 +402,7 @@ impl Host {
             Platform::Linux => {}
             Platform::Bottlerocket => return Standing::Unsupported(Unsupported::Bottlerocket),
             Platform::Windows => return Standing::Unsupported(Unsupported::Windows),
+            Platform::ManagedInstance => return Standing::Unsupported(Unsupported::ManagedInstance),
         }
         match &self.status {
             InstanceStatus::Deregistering | InstanceStatus::Inactive => return Standing::Gone,
@@ -506,7 +512,7 @@ mod tests {
             ping: Ping::Online,
         };
         let failed = |revision| Some(RecordedFailure::Revision(Revision::from_recorded(revision)));
-        let cases: [(Change<'_>, FailedHosts, Standing); 15] = [
+        let cases: [(Change<'_>, FailedHosts, Standing); 16] = [
             (&|_| {}, leave, Standing::Changed),
             (&|host| host.agent_connected = false, leave, Standing::Changed),
             (&|host| host.status = InstanceStatus::Draining, leave, Standing::Changed),
@@ -537,6 +543,11 @@ mod tests {
                 &|host| host.attributes.platform = Platform::Windows,
                 leave,
                 Standing::Unsupported(Unsupported::Windows),
+            ),
+            (
+                &|host| host.attributes.platform = Platform::ManagedInstance,
+                leave,
+                Standing::Unsupported(Unsupported::ManagedInstance),
             ),
             (&|host| host.status = InstanceStatus::Inactive, leave, Standing::Gone),
             (&|host| host.status = InstanceStatus::Deregistering, leave, Standing::Gone),

@@ -19,8 +19,8 @@ OPERATIONS = {
     "ssm": """CancelCommand CreateDocument DescribeDocument DescribeInstanceInformation GetCommandInvocation GetDocument GetParameter
         ListCommandInvocations ListCommands PutParameter SendCommand UpdateDocument UpdateDocumentDefaultVersion""",
     "kms": "DescribeKey",
-    "ecs": """DeleteAttributes DescribeClusters DescribeContainerInstances ListAttributes ListClusters
-        ListContainerInstances PutAttributes""",
+    "ecs": """DeleteAttributes DescribeCapacityProviders DescribeClusters DescribeContainerInstances ListAttributes
+        ListClusters ListContainerInstances PutAttributes""",
 }
 KEPT = ("type", "required", "min", "max", "pattern", "enum", "sensitive")
 

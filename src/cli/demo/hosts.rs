@@ -34,6 +34,7 @@ fn name(platform: Platform) -> &'static str {
         Platform::EcsAnywhere => "ECS Anywhere",
         Platform::Bottlerocket => "Bottlerocket",
         Platform::Windows => "Windows",
+        Platform::ManagedInstances => "Managed Instance",
     }
 }
 

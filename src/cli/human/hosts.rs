@@ -77,6 +77,7 @@ pub(super) fn tally(counts: &HostCounts) -> String {
         refused,
         unreachable,
         unsupported,
+        exempt,
         superseded,
         waiting,
         joined,
@@ -94,6 +95,7 @@ pub(super) fn tally(counts: &HostCounts) -> String {
         (waiting, "not restarted"),
         (joined, "joined late"),
         (unsupported, "unsupported"),
+        (exempt, "in no need of a restart"),
         (gone, "gone"),
     ];
     let parts: Vec<String> = named

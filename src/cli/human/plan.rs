@@ -174,9 +174,12 @@ fn fleets(page: &mut Page, steps: &[FleetStep]) {
     }
 }
 
+/// A screen's width of ids; `--output json` has all.
+const SHOWN_IDS: usize = 4;
+
 /// Those that are listed as different and will not be restarted, by reason and cluster.
 pub(super) fn aside(page: &mut Page, hosts: &[HostReport]) {
-    let mut groups: BTreeMap<(&str, String), BTreeMap<&str, usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, String), BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for host in hosts {
         let group = match &host.outcome {
             HostOutcome::Unsupported { why } => ("unsupported", why.to_string()),
@@ -195,13 +198,19 @@ pub(super) fn aside(page: &mut Page, hosts: &[HostReport]) {
             | HostOutcome::Joined
             | HostOutcome::Gone => continue,
         };
-        *groups.entry(group).or_default().entry(host.cluster.as_str()).or_default() += 1;
+        let ids = groups.entry(group).or_default().entry(host.cluster.as_str()).or_default();
+        ids.push(host.host.as_str());
     }
     for ((kind, why), clusters) in groups {
-        let all: usize = clusters.values().sum();
+        let ids: Vec<&str> = clusters.values().flatten().copied().collect();
         let places: Vec<String> =
-            clusters.iter().map(|(cluster, count)| format!("{cluster} {}", number(*count))).collect();
-        page.line(format!("! {kind:<11} {:>5}  {} ({why})", number(all), places.join(", ")));
+            clusters.iter().map(|(cluster, ids)| format!("{cluster} {}", number(ids.len()))).collect();
+        page.line(format!("! {kind:<11} {:>5}  {} ({why})", number(ids.len()), places.join(", ")));
+        let more = match ids.len().saturating_sub(SHOWN_IDS) {
+            0 => String::new(),
+            more => format!(" and {} more", number(more)),
+        };
+        page.line(format!("  {}{more}", ids.into_iter().take(SHOWN_IDS).collect::<Vec<_>>().join(" ")));
     }
 }
 

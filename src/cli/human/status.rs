@@ -3,6 +3,7 @@
 use regcred_core::fingerprint::Revision;
 use regcred_core::host::HostId;
 use regcred_core::plan::{CredentialPlan, Plan, RegistryPlan};
+use regcred_core::platform::FARGATE;
 use regcred_core::report::{FleetSight, FleetStatus, Holding, HostCounts, Status};
 
 use super::report::revocation;
@@ -26,9 +27,15 @@ pub(crate) fn status(status: &Status) -> String {
     table(&mut page, fleets);
     for fleet in fleets {
         match &fleet.sight {
-            FleetSight::Seen { revision, hosts: seen, holdings, unseen } => {
+            FleetSight::Seen { revision, hosts: seen, holdings, empty, unseen } => {
                 for failure in unseen {
                     page.line(three_lines(failure));
+                }
+                for cluster in empty {
+                    page.line(format!(
+                        "{}: cluster {cluster} has no container instance; {}, and tasks there need no restart",
+                        fleet.fleet, FARGATE.why
+                    ));
                 }
                 older(&mut page, fleet, revision, holdings);
                 hosts::not_updated(&mut page, &fleet.fleet, seen, hosts::Told::AtAnyTime);
@@ -99,7 +106,7 @@ fn table(page: &mut Page, fleets: &[FleetStatus]) {
             number(counts.current + counts.proven),
             number(counts.old()),
             number(counts.unknown()),
-            number(counts.unsupported)
+            number(counts.unsupported + counts.exempt)
         ));
     }
 }

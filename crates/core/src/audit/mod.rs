@@ -194,6 +194,7 @@ pub fn may_ask(host: &Host) -> Result<(), Unasked> {
         Platform::Linux => {}
         Platform::Bottlerocket => return Err(Unasked::Unsupported(Unsupported::Bottlerocket)),
         Platform::Windows => return Err(Unasked::Unsupported(Unsupported::Windows)),
+        Platform::ManagedInstance => return Err(Unasked::Unsupported(Unsupported::ManagedInstance)),
     }
     match &host.status {
         InstanceStatus::Active | InstanceStatus::Draining => {}

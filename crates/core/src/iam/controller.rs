@@ -88,6 +88,9 @@ fn restart(policy: &mut Policy, site: &Site, fleets: &[RestartedFleet]) {
         &["ecs:DescribeContainerInstances", "ecs:PutAttributes"],
         clusters().map(|name| site.arn("ecs", &format!("container-instance/{name}/*"))),
     );
+    // By its type, a host's provider tells whether it is an ECS Managed Instance.
+    let providers = clusters().next().map(|_| site.arn("ecs", "capacity-provider/*"));
+    policy.allow("TellManagedInstances", &["ecs:DescribeCapacityProviders"], providers);
     if fleets.is_empty() {
         return;
     }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::host::Unsupported;
 use crate::rollout::{HostOutcome, HostReport};
 
 /// How many hosts of a list ended in each of the ways that a reader counts.
@@ -17,7 +18,10 @@ pub struct HostCounts {
     pub failed_before: usize,
     pub refused: usize,
     pub unreachable: usize,
+    /// Of platforms that regcred cannot restart, and that may hold an older credential.
     pub unsupported: usize,
+    /// Those that need no restart: their tasks read the secret itself.
+    pub exempt: usize,
     pub superseded: usize,
     pub waiting: usize,
     pub joined: usize,
@@ -38,7 +42,10 @@ impl HostCounts {
                 HostOutcome::Restored { .. } => &mut counts.restored,
                 HostOutcome::Refused { .. } => &mut counts.refused,
                 HostOutcome::Failed { .. } => &mut counts.failed,
-                HostOutcome::Unsupported { .. } => &mut counts.unsupported,
+                HostOutcome::Unsupported { why: Unsupported::ManagedInstance } => &mut counts.exempt,
+                HostOutcome::Unsupported {
+                    why: Unsupported::Bottlerocket | Unsupported::Windows | Unsupported::StaleRegistration,
+                } => &mut counts.unsupported,
                 HostOutcome::Unreachable { .. } => &mut counts.unreachable,
                 HostOutcome::FailedBefore { .. } => &mut counts.failed_before,
                 HostOutcome::Superseded => &mut counts.superseded,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Ground, HostCounts, Revocation, VERSION, Verdict};
 use crate::fingerprint::Revision;
-use crate::host::{Host, HostId, PENDING_REVISION};
+use crate::host::{ClusterName, Host, HostId, PENDING_REVISION};
 use crate::names::{FleetName, LocationName};
 use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
 use crate::rollout::HostReport;
@@ -41,6 +41,9 @@ pub enum FleetSight {
         hosts: Vec<HostReport>,
         /// What the hosts are recorded to hold, by revision.
         holdings: Vec<Holding>,
+        /// Clusters without a container instance: tasks there run on Fargate, or there are none.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        empty: Vec<ClusterName>,
         /// Clusters or hosts that could not be looked at.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         unseen: Vec<Failure>,

@@ -148,6 +148,7 @@ impl Unsupported {
         match self {
             Self::Bottlerocket => platform::BOTTLEROCKET.instead,
             Self::Windows => platform::WINDOWS.instead,
+            Self::ManagedInstance => platform::MANAGED_INSTANCES.instead,
             Self::StaleRegistration => "deregister this container instance",
         }
     }
@@ -157,9 +158,7 @@ impl Unreachable {
     /// What to do about such a host.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Self::NotOnline(Ping::NotManaged) => {
-                "run the SSM agent on it with a role that allows it; for ECS Managed Instances use repositoryCredentials"
-            }
+            Self::NotOnline(Ping::NotManaged) => "run the SSM Agent on it, with a role that allows it",
             Self::NotOnline(Ping::Online | Ping::ConnectionLost | Ping::Inactive | Ping::Other(_)) => {
                 "bring it back online; the next pass tries it again"
             }

@@ -164,7 +164,7 @@ fn host(n: usize, mostly: u32) -> impl Strategy<Value = Host> {
         4 => revision().prop_map(|revision| revision.map(RecordedFailure::Revision)),
         1 => (0_u32..4).prop_map(|times| Some(RecordedFailure::Unproven { times })),
     ];
-    let platform = prop_oneof![mostly => Just(Platform::Linux), 1 => Just(Platform::Bottlerocket), 1 => Just(Platform::Windows)];
+    let platform = prop_oneof![mostly => Just(Platform::Linux), 1 => Just(Platform::Bottlerocket), 1 => Just(Platform::Windows), 1 => Just(Platform::ManagedInstance)];
     let status = prop_oneof![
         mostly => Just("ACTIVE"),
         1 => select(vec!["DRAINING", "REGISTERING", "REGISTRATION_FAILED", "DEREGISTERING", "INACTIVE", "NEW"])

@@ -225,6 +225,7 @@ impl Agent {
             Behaviour::RegistersSlowly { seconds } => Some(now + Duration::from_secs(seconds.into())),
             Behaviour::Normal
             | Behaviour::Offline
+            | Behaviour::NoSsmAgent
             | Behaviour::UnitDies { .. }
             | Behaviour::RestartKeepsOldEnvironment
             | Behaviour::RejectsChangedAuth
@@ -325,7 +326,8 @@ impl Agent {
             | Platform::Rhel
             | Platform::EcsAnywhere
             | Platform::Bottlerocket
-            | Platform::Windows => exit_status != TERMINAL_EXIT,
+            | Platform::Windows
+            | Platform::ManagedInstances => exit_status != TERMINAL_EXIT,
             Platform::Ubuntu | Platform::PlainDocker => true,
             Platform::Suse | Platform::AmazonLinux1 => false,
         };

@@ -94,7 +94,8 @@ impl Host {
             | Platform::Suse
             | Platform::AmazonLinux1
             | Platform::PlainDocker
-            | Platform::Windows => {}
+            | Platform::Windows
+            | Platform::ManagedInstances => {}
         }
         let (agent, lines) = Agent::boot(&spec, &files(&disk, spec.platform));
         for line in lines {
@@ -110,7 +111,7 @@ impl Host {
 
     pub fn ping(&self) -> Ping {
         match self.behaviour() {
-            Behaviour::Offline => Ping::ConnectionLost,
+            Behaviour::Offline | Behaviour::NoSsmAgent => Ping::ConnectionLost,
             Behaviour::Normal
             | Behaviour::AgentNeverReturns
             | Behaviour::RegistersSlowly { .. }
@@ -119,6 +120,11 @@ impl Host {
             | Behaviour::RejectsChangedAuth
             | Behaviour::ScriptBreaks { .. } => Ping::Online,
         }
+    }
+
+    /// Whether SSM knows it.
+    pub fn is_managed_node(&self) -> bool {
+        self.spec.platform != Platform::ManagedInstances && self.behaviour() != Behaviour::NoSsmAgent
     }
 
     pub fn agent(&self) -> AgentView {
@@ -280,7 +286,8 @@ fn config_file(platform: Platform) -> &'static str {
         | Platform::EcsAnywhere
         | Platform::AmazonLinux1
         | Platform::Bottlerocket
-        | Platform::Windows => CONFIG,
+        | Platform::Windows
+        | Platform::ManagedInstances => CONFIG,
     }
 }
 

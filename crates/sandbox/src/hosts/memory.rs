@@ -255,7 +255,9 @@ impl Run<'_> {
             | Platform::EcsAnywhere
             | Platform::AmazonLinux1
             | Platform::PlainDocker => Ok(()),
-            Platform::Bottlerocket | Platform::Windows => Err(refused(Reason::UnsupportedPlatform)),
+            Platform::Bottlerocket | Platform::Windows | Platform::ManagedInstances => {
+                Err(refused(Reason::UnsupportedPlatform))
+            }
         }
     }
 

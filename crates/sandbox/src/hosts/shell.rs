@@ -82,7 +82,7 @@ impl ShellLife {
         let mut stand_ins = vec![("sleep", SLEEP), ("curl", CURL)];
         match spec.platform {
             // A command runs in the control container there, which has neither.
-            Platform::Bottlerocket | Platform::Windows => {}
+            Platform::Bottlerocket | Platform::Windows | Platform::ManagedInstances => {}
             Platform::AmazonLinux2023
             | Platform::AmazonLinux2
             | Platform::Ubuntu
@@ -217,7 +217,8 @@ fn awk_of(platform: Platform) -> &'static str {
         | Platform::PlainDocker
         | Platform::EcsAnywhere
         | Platform::Bottlerocket
-        | Platform::Windows => "gawk",
+        | Platform::Windows
+        | Platform::ManagedInstances => "gawk",
     }
 }
 

@@ -19,6 +19,8 @@ pub struct HostSpec {
     /// The role of the instance profile: its name, without a path.
     pub role: String,
     pub platform: Platform,
+    /// The capacity provider that its instance came from; `MANAGED_INSTANCES` is the type of that of ECS Managed Instances.
+    pub capacity_provider: Option<String>,
     pub life: Life,
     pub behaviour: Behaviour,
     /// `/etc/ecs/ecs.config` as it was when the agent first started; without one, a file that names the cluster.
@@ -44,6 +46,7 @@ impl HostSpec {
             region: "eu-west-1".into(),
             role: "ecsInstanceRole".into(),
             platform: Platform::AmazonLinux2023,
+            capacity_provider: None,
             life: Life::Memory,
             behaviour: Behaviour::Normal,
             config: None,
@@ -83,6 +86,8 @@ pub enum Platform {
     PlainDocker,
     Bottlerocket,
     Windows,
+    /// AWS's own: no SSM node, and nobody gets onto it.
+    ManagedInstances,
 }
 
 impl Platform {
@@ -106,7 +111,8 @@ impl Platform {
             | Self::Suse
             | Self::AmazonLinux1
             | Self::PlainDocker
-            | Self::Windows => {}
+            | Self::Windows
+            | Self::ManagedInstances => {}
         }
         attributes
     }
@@ -123,7 +129,8 @@ impl Platform {
             | Self::EcsAnywhere
             | Self::AmazonLinux1
             | Self::PlainDocker
-            | Self::Bottlerocket => "Linux",
+            | Self::Bottlerocket
+            | Self::ManagedInstances => "Linux",
         }
     }
 }
@@ -145,6 +152,8 @@ pub enum Behaviour {
     Normal,
     /// SSM's ping is lost: commands stay undelivered. The ECS agent goes on.
     Offline,
+    /// There is no SSM Agent, or no role that allows it: SSM does not know the host.
+    NoSsmAgent,
     /// Once restarted, the agent's process stays alive and never registers.
     AgentNeverReturns,
     /// Registers only so long after a restart.

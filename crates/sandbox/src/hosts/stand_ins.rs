@@ -120,7 +120,11 @@ fn unit_name(platform: Platform) -> &'static str {
         | Platform::EcsAnywhere => "ecs.service",
         // Bottlerocket's unit is called ecs too, but systemctl is not in reach of a command there. An agent that somebody
         // started with `docker run` has none.
-        Platform::AmazonLinux1 | Platform::PlainDocker | Platform::Bottlerocket | Platform::Windows => "",
+        Platform::AmazonLinux1
+        | Platform::PlainDocker
+        | Platform::Bottlerocket
+        | Platform::Windows
+        | Platform::ManagedInstances => "",
     }
 }
 

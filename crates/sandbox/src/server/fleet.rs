@@ -38,7 +38,9 @@ impl Shared {
         let mut regions = lock(&self.regions);
         let regional = regions.at(&spec.account, &spec.region);
         regional.ecs.register(&host, now);
-        regional.ssm.add_node(&host, now);
+        if host.is_managed_node() {
+            regional.ssm.add_node(&host, now);
+        }
         Ok(Arc::clone(&host))
     }
 

@@ -156,7 +156,7 @@ impl Seen<'_> {
                 None => json!({"name": name}),
             })
             .collect();
-        json!({
+        let mut described = json!({
             "containerInstanceArn": arn,
             "ec2InstanceId": host.spec().id,
             "version": changes,
@@ -171,7 +171,11 @@ impl Seen<'_> {
             "pendingTasksCount": 0,
             "attributes": attributes,
             "registeredAt": epoch_seconds(*registered),
-        })
+        });
+        if let Some(provider) = &host.spec().capacity_provider {
+            described["capacityProviderName"] = json!(provider);
+        }
+        described
     }
 }
 

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 mod attributes;
+mod capacity;
 mod clusters;
 mod filter;
 mod instance;
@@ -49,6 +50,7 @@ pub(crate) fn handle(
     let ecs = &mut regional.ecs;
     match operation {
         "ListClusters" => clusters::list(cx, ecs, members(SERVICE, input)?),
+        "DescribeCapacityProviders" => capacity::describe(cx, ecs, members(SERVICE, input)?),
         "DescribeClusters" => clusters::describe(cx, ecs, members(SERVICE, input)?),
         "ListContainerInstances" => instances::list(cx, ecs, leeway, members(SERVICE, input)?),
         "DescribeContainerInstances" => instances::describe(cx, ecs, members(SERVICE, input)?),
