@@ -132,7 +132,7 @@ pub(crate) struct SyncArguments {
     #[command(flatten)]
     pub pass: PassArguments,
     /// Do what this plan of `plan --out` says, or nothing: if anything moved since, say what
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["registry", "fleet", "retry_failed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["registry", "fleet", "retry_failed", "retry_rejected"])]
     pub plan: Option<PathBuf>,
 }
 

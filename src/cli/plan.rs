@@ -8,6 +8,7 @@ use super::arguments::PlanArguments;
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human, saved_plan};
+use crate::config::settings::settings;
 use crate::observe::Context;
 use crate::reconcile;
 
@@ -23,7 +24,7 @@ pub(crate) async fn run(
         .await
         .map_err(Stop::Pass)?;
     if let Some(out) = out {
-        saved_plan::write(&out, &planned, &arguments)?;
+        saved_plan::write(&out, &planned, settings(&config, &scope), &arguments)?;
     }
     output.result(&planned.plan, planned.plan.verdict(), human::plan)
 }

@@ -1,12 +1,13 @@
 //! The file of `plan --out` and `sync --plan`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use chrono::Utc;
 use regcred_core::report::{Failure, FailureKind};
-use regcred_core::saved_plan::{self, SavedCommand, SavedPlan};
+use regcred_core::saved_plan::{self, Digest, SavedCommand, SavedPlan};
 use serde::Deserialize;
 
 use super::Stop;
@@ -14,13 +15,19 @@ use super::arguments::PassArguments;
 use crate::reconcile::Planned;
 
 /// Writes a plan beside its place and moves it there, so that a reader never meets half of one.
-pub(super) fn write(path: &Path, planned: &Planned, arguments: &PassArguments) -> Result<(), Stop> {
+pub(super) fn write(
+    path: &Path,
+    planned: &Planned,
+    settings: BTreeMap<String, Digest>,
+    arguments: &PassArguments,
+) -> Result<(), Stop> {
     let command = SavedCommand {
         registries: arguments.scope.registry.clone(),
         fleets: arguments.scope.fleet.clone(),
         failed_hosts: arguments.failed_hosts(),
+        rejected_candidates: arguments.rejected_candidates(),
     };
-    let saved = SavedPlan::new(&planned.plan, planned.key, command, Utc::now());
+    let saved = SavedPlan::new(&planned.plan, planned.key, settings, command, Utc::now());
     let mut text = serde_json::to_vec_pretty(&saved).expect("a plan is plain data with text keys");
     text.push(b'\n');
     replace(path, &text).map_err(|error| {
@@ -34,9 +41,12 @@ pub(super) fn write(path: &Path, planned: &Planned, arguments: &PassArguments) -
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    // Something that is no file, such as /dev/stdout or a pipe, cannot be replaced.
-    if path.exists() && !path.is_file() {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(content);
+    // A link stays one, wherever it leads; and something that is no file, such as a pipe, cannot be replaced. /dev/stdout is a
+    // link to a link to what may be a file, which is written to where it stands.
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    if is_link || (path.exists() && !path.is_file()) {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        return file.write_all(content);
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));

@@ -19,16 +19,16 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<Verdict, Stop> {
     let SyncArguments { pass: arguments, plan } = arguments;
-    let rejected = arguments.rejected_candidates();
     let saved = plan.as_deref().map(saved_plan::read).transpose()?;
-    let (scope, failed) = match &saved {
+    let (scope, failed, rejected) = match &saved {
         None => {
-            let failed = arguments.failed_hosts();
-            (arguments.scope, failed)
+            let (failed, rejected) = (arguments.failed_hosts(), arguments.rejected_candidates());
+            (arguments.scope, failed, rejected)
         }
         Some(saved) => {
-            let SavedCommand { registries, fleets, failed_hosts } = saved.command.clone();
-            (ScopeArguments { registry: registries, fleet: fleets }, failed_hosts)
+            let SavedCommand { registries, fleets, failed_hosts, rejected_candidates } =
+                saved.command.clone();
+            (ScopeArguments { registry: registries, fleet: fleets }, failed_hosts, rejected_candidates)
         }
     };
     let Ground { config, locations, scope } = pass::prepare(path, &scope, output).await?;

@@ -8,12 +8,13 @@ use regcred_core::fingerprint::Revision;
 use regcred_core::host::{ClusterName, FailedHosts, HostId};
 use regcred_core::names::{FleetName, LocationName};
 use regcred_core::plan::{Estimate, FleetAction, Hold};
-use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, Holding, ObjectReport};
+use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, Holding, ObjectReport, Outcome};
 use regcred_core::rollout::{self, HostOutcome, HostReport, Latecomers, Policy, Seen, forecast};
 use regcred_core::saved_plan::{Moved, Preconditions};
 use regcred_core::script::VersionId;
 
 use super::superseded;
+use crate::aws::ObjectRead;
 use crate::config::Fleet;
 use crate::fleet::{self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, note};
 use crate::observe::Context;
@@ -126,6 +127,9 @@ impl<'a> Fleets<'a> {
         let report = seen.report();
         let waiting = report.iter().filter(|line| line.outcome == HostOutcome::Waiting);
         let waiting: BTreeSet<HostId> = waiting.map(|line| line.host.clone()).collect();
+        if !waiting.is_empty() && self.was_overtaken(object, version).await {
+            return FleetOutcome::Held { why: Hold::Superseded };
+        }
         // Hosts were looked at when the plan was held against the world; some may have joined since.
         if let Some(agreed) = self.agreed {
             let joined = agreed.joined(name, &waiting);
@@ -155,6 +159,21 @@ impl<'a> Fleets<'a> {
         progress.tell(Progress::RolloutEnded { fleet: name.clone() });
         let unseen = unseen.into_iter().chain(missed).collect();
         FleetOutcome::RolledOut { revision, ending, hosts: without_current(seen.report()), unseen, failures }
+    }
+
+    /// Whether an object that this pass has only looked at was written by another since. To send hosts that are proven on what
+    /// it holds now after what it held then would take back what is recorded of them, for nothing.
+    async fn was_overtaken(&self, object: &ObjectReport, version: &str) -> bool {
+        if object.outcome != Outcome::Unchanged {
+            return false;
+        }
+        let s3 = &self.context.locations.at(&object.location).s3;
+        match s3.read(&object.bucket, &object.key).await {
+            ObjectRead::Present(now) => now.version.id.as_deref() != Some(version),
+            ObjectRead::Absent => true,
+            // Nothing is known of it; hosts fetch what is current in any case, and say which version that is.
+            ObjectRead::Failed(_) => false,
+        }
     }
 
     /// Looks at the fleet once more when its rollout has ended well, and rolls out to the hosts that joined meanwhile;

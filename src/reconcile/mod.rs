@@ -23,6 +23,7 @@ use self::decide::{decide_objects, decide_secrets, registry_plans, wishes};
 use self::fleets::{Fleets, see_all};
 use crate::apply;
 use crate::config::Fleet;
+use crate::config::settings::settings;
 use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
@@ -92,7 +93,11 @@ pub(crate) async fn sync(
     verify::remember(&mut sighting);
     if let Some(agreed) = agreed {
         let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
-        let now = Preconditions::of(&plan_of(context, &sighting, failed).await, key);
+        let now = Preconditions::of(
+            &plan_of(context, &sighting, failed).await,
+            key,
+            settings(context.config, context.scope),
+        );
         let moved = agreed.moved(&now);
         if !moved.is_empty() {
             return Err(superseded("cannot apply this plan", &moved));

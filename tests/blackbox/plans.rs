@@ -124,7 +124,7 @@ async fn a_file_that_is_no_plan_is_refused_in_three_lines() {
         (None, "No such file"),
         (Some("password: x"), "it is no plan that regcred saved"),
         (Some("{\"version\": 1}"), "it is no plan that regcred saved"),
-        (Some("{\"saved_plan\": 2}"), "it has form 2, and this regcred writes and reads form 1"),
+        (Some("{\"saved_plan\": 1}"), "it has form 1, and this regcred writes and reads form 2"),
     ] {
         if let Some(content) = content {
             world.write("saved.json", content);
@@ -137,6 +137,8 @@ async fn a_file_that_is_no_plan_is_refused_in_three_lines() {
     }
     let ended = world.run(&["sync", "--plan", "saved.json", "--registry", "harbor"]).await;
     assert_eq!(ended.code, Some(2), "a plan says by itself what it is about: {ended:#?}");
+    let ended = world.run(&["sync", "--plan", "saved.json", "--retry-rejected"]).await;
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
     let ended = world.run(&["plan", "--out", "no/such/folder/saved.json"]).await;
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert!(ended.stderr.contains("cannot write the plan to `no/such/folder/saved.json`"), "{ended:#?}");
@@ -168,4 +170,38 @@ async fn a_plan_promises_nothing_that_a_sync_would_refuse() {
         assert_eq!(planned["failure"], synced["failure"], "{planned:#} {synced:#}");
         assert!(planned["failure"]["why"].as_str().unwrap_or_default().contains(why), "{planned:#}");
     }
+}
+
+#[tokio::test]
+async fn a_saved_plan_is_not_applied_under_other_settings_and_which_is_told() {
+    let config = world::swift();
+    let world = changed("a_saved_plan_under_other_settings").await;
+    save(&world).await;
+    for (from, to, what) in [
+        ("key: prod/ecs.config", "key: prod/another.config", "ecs.config prod"),
+        ("server: harbor.example.com", "server: harbor2.example.com", "registry harbor"),
+        ("name: ecs/registry/harbor,", "name: ecs/registry/harbor, tags: { team: a },", "registry harbor"),
+        ("max_errors: 2", "max_errors: 3", "fleet prod"),
+        ("bucket: acme-regcred", "bucket: acme-ecs", "the state"),
+    ] {
+        assert!(config.contains(from), "{from}");
+        world.write("regcred.yaml", &config.replace(from, to));
+        let said = refused(&world).await;
+        assert!(said.contains(&format!("the config says something else of {what}")), "{from}: {said}");
+    }
+    // Comments and the order of its lines are no settings.
+    world.write("regcred.yaml", &format!("# reviewed on Friday\n{config}"));
+    let told = world.json(&["sync", "--plan", "saved.json"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_written_through_a_link_leaves_the_link() {
+    let world = changed("a_plan_through_a_link").await;
+    world.write("where/it/is.json", "");
+    std::os::unix::fs::symlink(world.path("where/it/is.json"), world.path("saved.json")).unwrap();
+    save(&world).await;
+    assert!(std::fs::symlink_metadata(world.path("saved.json")).unwrap().is_symlink());
+    let told = world.json(&["sync", "--plan", "where/it/is.json"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
 }

@@ -170,3 +170,36 @@ async fn an_attribute_that_cannot_be_put_costs_no_restart_in_the_next_pass() {
     assert_eq!(told.code, 0, "{told:#?}");
     assert_eq!(world.restarts(), [(GOOD[0].into(), 1), (GOOD[4].into(), 1)].into());
 }
+
+#[tokio::test]
+async fn a_pass_that_was_overtaken_leaves_alone_the_hosts_that_hold_what_is_newer() {
+    let world = World::start("a_pass_that_was_overtaken", with_hosts(pair()), &world::swift());
+    assert_eq!(world.json(&["sync"]).await.code, 0);
+
+    // A pass that reads everything and then hears of it late; meanwhile another one changes a password, and proves it.
+    let late = once(Service::Ecs, "ListContainerInstances", Effect::DelayMs(6_000));
+    world.client().add_host(&host(GOOD[1], "web", Life::Memory)).unwrap();
+    world.client().set_faults(&[late]).unwrap();
+    world.client().clear_calls().unwrap();
+    let overtaken = world.json(&["sync"]);
+    let other = async {
+        // Once the fault has struck, nothing is late any more.
+        while !world.calls().iter().any(|call| call.operation == "ListContainerInstances") {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        world.client().set_faults(&[]).unwrap();
+        world.set_harbor_password("a-newer-password");
+        world.json(&["sync"]).await
+    };
+    let (overtaken, other) = tokio::join!(overtaken, other);
+    assert_eq!(other.code, 0, "{other:#?}");
+    let fleet = &overtaken.json["fleets"][0];
+    assert_eq!((overtaken.code, &fleet["outcome"], &fleet["why"]), (4, &json!("held"), &json!("superseded")));
+
+    let (told, calls) = world.watched(&["sync"]).await;
+    assert_eq!(
+        (told.code, count(&calls, "SendCommand")),
+        (0, 0),
+        "what was proven is proven still: {told:#?}"
+    );
+}

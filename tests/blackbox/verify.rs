@@ -169,6 +169,11 @@ async fn a_registry_that_cannot_be_reached_holds_its_credential_or_publishes_it_
     let told = world.json(&["sync"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
     assert_eq!(find(&told.json["registries"], "name", "harbor")["login"]["unreachable"], "publish");
+    // Whether it works is not known, so the old one must not go.
+    assert_eq!(
+        (&told.json["revocation"]["safe"], &told.json["revocation"]["untried"]),
+        (&false.into(), &1.into())
+    );
     assert!(world.sdk().secret("ecs/registry/harbor").await.unwrap().0.contains("new"));
 }
 

@@ -188,6 +188,8 @@ pub enum Hold {
     ObjectFailed,
     /// The first host of the rollout, or too many, failed elsewhere.
     Halted,
+    /// Another one wrote the object since it was looked at.
+    Superseded,
 }
 
 /// What would become of one ecs.config object.

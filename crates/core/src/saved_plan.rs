@@ -10,9 +10,11 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::fingerprint::{Fingerprint, Revision};
 use crate::host::{FailedHosts, HostId};
+use crate::login::RejectedCandidates;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use crate::plan::{
     CredentialPlan, FleetAction, FleetStep, ObjectAction, ObjectStep, Plan, RegistryPlan, SecretAction,
@@ -21,7 +23,7 @@ use crate::plan::{
 use crate::rollout::{HostOutcome, MaxUnavailable};
 
 /// The form of the file. Another number is another form, and no plan of one is read as the other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A plan as `plan --out` writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,12 +45,28 @@ pub struct SavedCommand {
     pub registries: Vec<String>,
     pub fleets: Vec<String>,
     pub failed_hosts: FailedHosts,
+    pub rejected_candidates: RejectedCandidates,
+}
+
+/// What tells one text from another, and nothing of either: half a SHA-256. Texts that hold a secret have none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    pub fn of(text: &str) -> Self {
+        let hash = Sha256::digest(text.as_bytes());
+        Self(hash[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
 }
 
 /// What has to be so, for applying a plan to be what was reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preconditions {
+    /// The settings of each item, by its name: another bucket, role or server is another plan. Another version of regcred
+    /// may digest the same settings to something else; then the plan is made anew.
+    pub settings: BTreeMap<String, Digest>,
     /// The credential of each registry, as its source gave it. `None` for one that could not be read, or where there
     /// was no key yet to compare it under: before the first sync, nothing keeps one.
     pub registries: BTreeMap<RegistryName, Option<Fingerprint>>,
@@ -110,6 +128,10 @@ pub struct FleetPrecondition {
 /// One thing that is not as it was when the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moved {
+    /// What the config says of an item is not what it said.
+    Settings {
+        of: String,
+    },
     /// The config names something else, or less, or more.
     Config {
         what: String,
@@ -142,12 +164,18 @@ pub enum KeyIs {
 }
 
 impl SavedPlan {
-    pub fn new(plan: &Plan, key: KeyIs, command: SavedCommand, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        plan: &Plan,
+        key: KeyIs,
+        settings: BTreeMap<String, Digest>,
+        command: SavedCommand,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             saved_plan: VERSION,
             made_at: now,
             command,
-            preconditions: Preconditions::of(plan, key),
+            preconditions: Preconditions::of(plan, key, settings),
             plan: serde_json::to_value(plan).expect("a plan is plain data with text keys"),
         }
     }
@@ -159,7 +187,7 @@ impl Preconditions {
         self.fleets.get(fleet).map_or_else(|| hosts.clone(), |agreed| agreed.joined(hosts))
     }
 
-    pub fn of(plan: &Plan, key: KeyIs) -> Self {
+    pub fn of(plan: &Plan, key: KeyIs, settings: BTreeMap<String, Digest>) -> Self {
         let Plan { version: _, registries, secrets, objects, fleets, estimate: _ } = plan;
         let registry = |plan: &RegistryPlan| {
             let RegistryPlan { name, server: _, credential, login: _, published_since: _ } = plan;
@@ -172,6 +200,7 @@ impl Preconditions {
             (name.clone(), fingerprint)
         };
         Self {
+            settings,
             registries: registries.iter().map(registry).collect(),
             secrets: secrets.iter().map(secret).collect(),
             objects: objects.iter().map(|step| (step.ecs_config.clone(), object(step, key))).collect(),
@@ -182,8 +211,14 @@ impl Preconditions {
     /// What is different in `now`. A host that left, or is not to be restarted any more, is no obstacle: less is done
     /// than was reviewed, never more.
     pub fn moved(&self, now: &Self) -> Vec<Moved> {
-        let Self { registries, secrets, objects, fleets } = self;
+        let Self { settings, registries, secrets, objects, fleets } = self;
         let mut moved = Vec::new();
+        // An item that is gone or new is told below, by what is there of it.
+        for (name, then) in settings {
+            if now.settings.get(name).is_some_and(|now| now != then) {
+                moved.push(Moved::Settings { of: name.clone() });
+            }
+        }
         compare(registries, &now.registries, "registry", &mut moved, |name, then, now| {
             let changed = matches!((then, now), (Some(then), Some(now)) if then != now)
                 || then.is_some() && now.is_none();
@@ -295,6 +330,7 @@ fn fleet(step: &FleetStep) -> FleetPrecondition {
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Settings { of } => write!(f, "the config says something else of {of}"),
             Self::Config { what } => f.write_str(what),
             Self::Credential { registry } => {
                 write!(f, "the source of registry {registry} gives another credential")
@@ -326,6 +362,7 @@ mod tests {
     fn preconditions() -> Preconditions {
         let host = |id| HostId::parse(id).unwrap();
         Preconditions {
+            settings: [("registry harbor".into(), Digest::of("then"))].into(),
             registries: [("harbor".into(), Some(serde_json::from_str("\"k0123456789abcdef\"").unwrap()))]
                 .into(),
             secrets: vec![SecretPrecondition {
@@ -381,6 +418,9 @@ mod tests {
             ),
             ("the source of registry harbor gives another credential", |now| {
                 now.registries.insert("harbor".into(), None);
+            }),
+            ("the config says something else of registry harbor", |now| {
+                now.settings.insert("registry harbor".into(), Digest::of("now"));
             }),
             ("registry ghcr is new in the config", |now| {
                 now.registries.insert("ghcr".into(), None);

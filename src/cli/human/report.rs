@@ -167,7 +167,7 @@ fn fleet(page: &mut Page, report: &FleetReport) {
 
 /// The question behind every rotation: may the old passwords go?
 pub(super) fn revocation(page: &mut Page, revocation: &Revocation) {
-    let Revocation { safe, old, unknown, unsupported, places, unwatched, coverage } = *revocation;
+    let Revocation { safe, old, unknown, unsupported, places, unwatched, untried, coverage } = *revocation;
     if safe {
         page.line(
             "The old password may be revoked: everything in the config is known to hold the current one.",
@@ -190,6 +190,10 @@ pub(super) fn revocation(page: &mut Page, revocation: &Revocation) {
         let places =
             if places == 1 { "1 place is".to_owned() } else { format!("{} places are", number(places)) };
         reasons.push(format!("{places} not up to date (see above)"));
+    }
+    if untried > 0 {
+        let credentials = counted(untried, "credential");
+        reasons.push(format!("{credentials} {} published untried", verb(untried, "was", "were")));
     }
     if unwatched > 0 {
         reasons

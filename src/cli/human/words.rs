@@ -45,6 +45,9 @@ pub(crate) fn hold(why: Hold) -> &'static str {
         Hold::NotRenderable => "its credential does not fit the format",
         Hold::OutOfScope => "it was not named",
         Hold::ObjectFailed => "its ecs.config, which comes first, is not as it should be",
+        Hold::Superseded => {
+            "another regcred, or a person, has written its ecs.config meanwhile; the next pass decides"
+        }
         Hold::Halted => "the rollout of the same ecs.config was halted in another fleet",
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::verdict::{Accepted, Login, Obstacle, Rejection};
 use crate::names::RegistryName;
@@ -21,8 +21,10 @@ pub enum Unreachable {
 }
 
 /// What to do about a candidate that was rejected before, and has not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum RejectedCandidates {
+    #[default]
     LeaveAlone,
     /// Somebody says that it is right.
     Retry,
@@ -102,6 +104,21 @@ impl Trial {
             | Self::Pending
             | Self::Off
             | Self::Accepted(_) => None,
+        }
+    }
+
+    /// Whether it is published although nobody could say whether it works, and somebody wanted to know.
+    pub fn is_published_untried(&self) -> bool {
+        match self {
+            Self::CannotTell { unreachable: Unreachable::Publish, .. } => true,
+            Self::CannotTell { unreachable: Unreachable::Hold, .. }
+            | Self::NoCandidate
+            | Self::Unneeded
+            | Self::Pending
+            | Self::Off
+            | Self::Accepted(_)
+            | Self::Rejected { .. }
+            | Self::RejectedBefore { .. } => false,
         }
     }
 

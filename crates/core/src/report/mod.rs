@@ -163,6 +163,9 @@ pub struct Revocation {
     pub places: usize,
     /// Objects that no fleet loads, so that nobody knows which hosts do.
     pub unwatched: usize,
+    /// Credentials that were published although their registry could not be asked (`verify.unreachable: publish`): whether they
+    /// work is not known.
+    pub untried: usize,
     pub coverage: Coverage,
 }
 
@@ -184,11 +187,18 @@ pub struct Ground {
 }
 
 impl Revocation {
-    fn new(old: usize, unknown: usize, unsupported: usize, places: usize, ground: Ground) -> Self {
+    /// `places` are those that could not be brought up to date or looked at.
+    fn new(
+        (old, unknown, unsupported): (usize, usize, usize),
+        places: usize,
+        registries: &[RegistryPlan],
+        ground: Ground,
+    ) -> Self {
         let Ground { coverage, unwatched } = ground;
-        let open = old + unknown + unsupported + places + unwatched;
+        let untried = registries.iter().filter(|registry| registry.login.is_published_untried()).count();
+        let open = old + unknown + unsupported + places + unwatched + untried;
         let safe = open == 0 && coverage == Coverage::Whole;
-        Self { safe, old, unknown, unsupported, places, unwatched, coverage }
+        Self { safe, old, unknown, unsupported, places, unwatched, untried, coverage }
     }
 }
 
@@ -205,7 +215,8 @@ impl Report {
         let places = secrets.iter().filter(|each| !each.outcome.is_right()).count()
             + objects.iter().filter(|each| !each.is_right()).count()
             + fleets.iter().map(FleetReport::unseen).sum::<usize>();
-        let revocation = Revocation::new(counts.old(), counts.unknown(), counts.unsupported, places, ground);
+        let hosts = (counts.old(), counts.unknown(), counts.unsupported);
+        let revocation = Revocation::new(hosts, places, &registries, ground);
         let held = registries.iter().any(|registry| registry.failure().is_some());
         let stores = if held || places > 0 { Verdict::Partial } else { Verdict::Converged };
         let verdict = fleets.iter().map(FleetReport::verdict).fold(stores, Verdict::worse);

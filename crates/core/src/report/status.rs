@@ -115,7 +115,8 @@ impl Status {
         let counts = HostCounts::of(fleets.iter().flat_map(FleetStatus::hosts));
         // A host without the record may hold anything: it was never asked, or was being restarted when a pass died.
         let (old, unknown) = (counts.old() - counts.waiting, counts.unknown() + counts.waiting);
-        let revocation = Revocation::new(old, unknown, counts.unsupported, stale + unseen, ground);
+        let revocation =
+            Revocation::new((old, unknown, counts.unsupported), stale + unseen, &stores.registries, ground);
         let hosts = if old + unknown == 0 { Verdict::Converged } else { Verdict::Drift };
         let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
         let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
