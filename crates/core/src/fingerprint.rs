@@ -81,7 +81,7 @@ impl FingerprintKey {
 /// 64 bits: two of a thousand credentials share one once in 10^13 tries, and a line of a plan stays readable.
 const SHOWN_BYTES: usize = 8;
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a String does not fail");

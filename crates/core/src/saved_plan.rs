@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::fingerprint::{Fingerprint, Revision};
+use crate::fingerprint::{Fingerprint, Revision, hex};
 use crate::host::{FailedHosts, HostId};
 use crate::login::RejectedCandidates;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
@@ -56,7 +56,7 @@ pub struct Digest(String);
 impl Digest {
     pub fn of(text: &str) -> Self {
         let hash = Sha256::digest(text.as_bytes());
-        Self(hash[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(&hash[..16]))
     }
 }
 
