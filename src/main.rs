@@ -14,6 +14,7 @@ mod progress;
 mod reconcile;
 mod registries;
 mod scope;
+mod settings;
 mod sources;
 mod state;
 mod targets;

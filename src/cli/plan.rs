@@ -8,9 +8,9 @@ use super::arguments::PlanArguments;
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human, saved_plan};
-use crate::config::settings::settings;
 use crate::observe::Context;
 use crate::reconcile;
+use crate::settings::settings;
 
 pub(crate) async fn run(
     path: Option<&Path>,

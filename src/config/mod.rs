@@ -15,7 +15,6 @@ pub(crate) mod raw;
 #[cfg(test)]
 mod reference;
 mod rules;
-pub(crate) mod settings;
 mod source;
 pub(crate) mod span;
 pub(crate) mod structure;

@@ -23,10 +23,10 @@ use self::decide::{decide_objects, decide_secrets, registry_plans, wishes};
 use self::fleets::{Fleets, see_all};
 use crate::apply;
 use crate::config::Fleet;
-use crate::config::settings::settings;
 use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
+use crate::settings::settings;
 use crate::state::Store;
 use crate::verify;
 

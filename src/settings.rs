@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use regcred_core::saved_plan::Digest;
 
-use super::{Config, Registry, Verification, Verify};
+use crate::config::{Config, Registry, Verification, Verify};
 use crate::scope::Scope;
 
 /// A digest of the settings of each item in scope, and of all places, under a name that a person knows it by. The
