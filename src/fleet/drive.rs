@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use regcred_core::host::{ClusterName, HostId, InstanceStatus, PENDING_REVISION, REVISION_ATTRIBUTE};
 use regcred_core::invocation;
-use regcred_core::report::Failure;
+use regcred_core::report::{Failure, FailureKind};
 use regcred_core::rollout::{
     self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Policy, Refusal,
     Sample, Seen, Step,
@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use super::command::{HostScript, Sent, note, refusal};
 use super::document::{self, DocumentVersion, Unsendable};
-use crate::aws::{AwsErrorKind, Recording};
+use crate::aws::{AwsError, AwsErrorKind, Recording};
 use crate::progress::{Progress, ProgressSink};
 
 /// What a rollout needs to know besides whom to restart.
@@ -269,13 +269,29 @@ impl<'a> Driver<'a> {
         match self.script.clients.ecs.record(cluster.as_str(), &recordings).await {
             Ok(()) => Event::Recorded { hosts },
             Err(error) => {
-                if hosts.len() == 1 {
-                    note(failures, error.failure(format!("cannot record the revision of {}", hosts[0])));
+                if let ([host], Some(recording)) = (hosts.as_slice(), recordings.first()) {
+                    note(failures, not_recorded(&error, host, cluster, &recording.instance_arn));
                 }
                 Event::RecordFailed { hosts }
             }
         }
     }
+}
+
+fn not_recorded(error: &AwsError, host: &HostId, cluster: &ClusterName, arn: &str) -> Failure {
+    let what = format!("cannot record the revision of {host}");
+    if error.code != "AttributeLimitExceededException" {
+        return error.failure(what);
+    }
+    Failure::new(
+        FailureKind::Refused,
+        what,
+        format!("{}: {arn} has ten custom attributes, which is all that ECS takes", error.code),
+        format!(
+            "take one away that nobody needs: aws ecs delete-attributes --cluster {cluster} --attributes \
+             name=NAME,targetId={arn}"
+        ),
+    )
 }
 
 /// The hosts whose end is sure, and worth telling of at once.

@@ -33,6 +33,7 @@ mod rollouts;
 mod schemas;
 mod scripted;
 mod sdk;
+mod sick_hosts;
 mod silence;
 mod sources;
 mod stores;

@@ -60,6 +60,8 @@ pub enum Effect {
     HoldBefore,
     /// It is done, and no answer ever comes.
     HoldAfter,
+    /// More invocations are pending than SSM takes: a command is taken, runs nowhere, and ends as `RateExceeded`.
+    TooManyPending,
     /// What it writes is seen only so much later (SSM's commands, ECS's attributes).
     LateVisibilityMs(u64),
 }

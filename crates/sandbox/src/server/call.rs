@@ -21,7 +21,7 @@ use crate::identity::Caller;
 use crate::model::{Side, model_of};
 use crate::services::s3::xml::escape;
 use crate::services::s3::{self, Route};
-use crate::services::{Context, Service, sts};
+use crate::services::{Context, Pending, Service, sts};
 use crate::sigv4::Signature;
 
 /// What a request is.
@@ -86,7 +86,14 @@ struct Struck {
     before: Option<Silence>,
     after: Option<Silence>,
     delay: Duration,
+    how: How,
+}
+
+/// How a call is done that is done.
+#[derive(Clone, Copy, Debug, Default)]
+struct How {
     late: TimeDelta,
+    pending: Pending,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,8 +136,9 @@ impl Struck {
                 Effect::HoldBefore => struck.before = Some(Silence::Hold),
                 Effect::DropAfter => struck.after = Some(Silence::Drop),
                 Effect::HoldAfter => struck.after = Some(Silence::Hold),
+                Effect::TooManyPending => struck.how.pending = Pending::OverQuota,
                 Effect::LateVisibilityMs(millis) => {
-                    struck.late += TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(i64::MAX / 2));
+                    struck.how.late += TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(i64::MAX / 2));
                 }
             }
         }
@@ -155,7 +163,7 @@ pub(super) async fn answer(
     let made = match (&caller, struck.instead) {
         (Err(refusal), _) => Err(refusal.by(target.service)),
         (Ok(_), Some(error)) => Err(error),
-        (Ok(caller), None) => shared.perform(caller, &target, &parts.headers, body, struck.late),
+        (Ok(caller), None) => shared.perform(caller, &target, &parts.headers, body, struck.how),
     };
     shared.record(number, &target, caller.as_ref().ok(), Some(&made));
     if !struck.delay.is_zero() {
@@ -211,11 +219,12 @@ impl Shared {
         target: &Target,
         headers: &HeaderMap,
         body: Bytes,
-        late: TimeDelta,
+        how: How,
     ) -> Result<Made, AwsError> {
         let permissions = lock(&self.identity).permissions(caller);
         let now = self.clock.now();
-        let cx = Context { caller, permissions: &permissions, now, visible_from: now + late };
+        let How { late, pending } = how;
+        let cx = Context { caller, permissions: &permissions, now, visible_from: now + late, pending };
         match target.payload.as_ref().map_err(Clone::clone)? {
             Payload::Json(input) => {
                 json::handle(self, &cx, target.service, &target.operation, input).map(Made::Json)
@@ -254,7 +263,7 @@ impl Shared {
         }
         let made = match struck.instead {
             Some(error) => Err(error),
-            None => self.perform(caller, &target, &HeaderMap::new(), Bytes::new(), struck.late),
+            None => self.perform(caller, &target, &HeaderMap::new(), Bytes::new(), struck.how),
         };
         self.record(number, &target, Some(caller), Some(&made));
         match made? {

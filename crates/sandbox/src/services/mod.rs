@@ -65,6 +65,15 @@ pub(crate) struct Context<'a> {
     pub(crate) now: DateTime<Utc>,
     /// From when on others see what this call writes, where AWS promises no more than that.
     pub(crate) visible_from: DateTime<Utc>,
+    pub(crate) pending: Pending,
+}
+
+/// SSM's quota of pending invocations, which is not published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pending {
+    #[default]
+    WithinQuota,
+    OverQuota,
 }
 
 impl Context<'_> {

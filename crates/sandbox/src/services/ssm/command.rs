@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::document::{Document, Script};
 use crate::hosts::{Host, Ping, ScriptResult};
+use crate::services::Pending;
 
 pub(super) struct Command {
     pub(super) id: String,
@@ -28,6 +29,8 @@ pub(super) struct Command {
     pub(super) max_concurrency: Amount,
     pub(super) max_errors: Amount,
     pub(super) is_cancelled: bool,
+    /// Whether it was one too many: then it has no invocations.
+    pub(super) pending: Pending,
     /// In the request's order.
     pub(super) invocations: Vec<Invocation>,
 }
@@ -161,6 +164,9 @@ impl Command {
 
     /// The command's own status. Its Success says little: one success is enough when nothing else is an error.
     pub(super) fn words(&self) -> Words {
+        if self.pending == Pending::OverQuota {
+            return words("Failed", "RateExceeded");
+        }
         let Counts { targets, completed, errors, delivery_timed_out } = self.counts();
         let ended_well =
             self.invocations.iter().filter(|each| each.state.ending() == Some(Ending::Success)).count();

@@ -11,7 +11,7 @@ use super::command::{Amount, Command, Invocation, State};
 use super::invocations::described;
 use super::{SERVICE, Ssm};
 use crate::error::AwsError;
-use crate::services::Context;
+use crate::services::{Context, Pending};
 
 /// Seconds, when a request gives none.
 const DEFAULT_TIMEOUT: u32 = 3600;
@@ -92,7 +92,11 @@ pub(super) fn send(cx: &Context<'_>, ssm: &mut Ssm, request: SendCommand) -> Res
         max_concurrency: Amount(max_concurrency.unwrap_or_else(|| "50".into())),
         max_errors: Amount(max_errors.unwrap_or_else(|| "0".into())),
         is_cancelled: false,
-        invocations,
+        pending: cx.pending,
+        invocations: match cx.pending {
+            Pending::WithinQuota => invocations,
+            Pending::OverQuota => Vec::new(),
+        },
     };
     // The answer is of the moment of the request: nothing has begun.
     let answer = json!({"Command": described(&command)});
