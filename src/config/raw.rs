@@ -104,7 +104,9 @@ pub(crate) struct Verify {
     pub(crate) repository: Option<String>,
     /// The tag to look at. Without it `latest`. Only with `repository`.
     pub(crate) tag: Option<String>,
-    /// What becomes of a credential that cannot be tried, since the registry throttles, fails or cannot be reached.
+    /// What becomes of a credential that cannot be tried, since the registry or its token server throttles (429), fails (500
+    /// and above) or cannot be reached: no answer in time, no connection, a name that does not resolve, a certificate that
+    /// is not trusted. What else keeps it from being tried holds it, whatever is said here.
     #[serde(default)]
     pub(crate) unreachable: Unreachable,
     /// The hosts of the registry's token server, with a port if it is not 443. With this key, the credential is sent to no

@@ -1,5 +1,6 @@
 //! Why there is no answer, as values: nobody has to read a text to decide.
 
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,8 +37,35 @@ pub(crate) enum HttpError {
     /// The limit, in bytes.
     #[error("the answer is larger than {} KiB", .0 / 1024)]
     TooLarge(usize),
-    #[error("the answer is no HTTP, or ends too early")]
+    /// The connection ended before the answer did.
+    #[error("the answer ends too early")]
+    CutOff(#[source] hyper::Error),
+    #[error("the answer is no HTTP")]
     Protocol(#[source] hyper::Error),
+}
+
+impl HttpError {
+    /// Of a connection that stood.
+    pub(super) fn of_connection(error: hyper::Error) -> Self {
+        // hyper has no question for these: a body that is cut off, and a connection that breaks, are errors of the system.
+        // What it calls cancelled or closed can come of what is no HTTP, too.
+        let broke = |error: &io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::TimedOut => true,
+            // What hyper finds wrong in a body, such as a chunk without a length.
+            _ => false,
+        };
+        let system = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        if error.is_incomplete_message() || system.is_some_and(broke) {
+            Self::CutOff(error)
+        } else {
+            Self::Protocol(error)
+        }
+    }
 }
 
 /// A header cannot carry the value: it has a line break or another control character.

@@ -88,12 +88,12 @@ impl Client {
             let stream = connect::open(&url, &self.trust, connect, admits).await?;
             let request = encode(method, &url, headers, body)?;
             let (mut sender, connection) =
-                http1::handshake(TokioIo::new(stream)).await.map_err(HttpError::Protocol)?;
+                http1::handshake(TokioIo::new(stream)).await.map_err(HttpError::of_connection)?;
             let connection = Connection(tokio::spawn(async move {
                 // What ends a connection early shows where its answer is read.
                 let _ = connection.await;
             }));
-            let answer = sender.send_request(request).await.map_err(HttpError::Protocol)?;
+            let answer = sender.send_request(request).await.map_err(HttpError::of_connection)?;
             Ok((answer, connection))
         };
         let (answer, connection) = timeout_at(deadline, sending).await.map_err(timed_out)??;
@@ -209,7 +209,7 @@ impl Answer {
         let mut bytes = Zeroizing::new(Vec::new());
         let reading = async {
             while let Some(frame) = incoming.frame().await {
-                let Ok(data) = frame.map_err(HttpError::Protocol)?.into_data() else { continue };
+                let Ok(data) = frame.map_err(HttpError::of_connection)?.into_data() else { continue };
                 if bytes.len() + data.len() > limits.body {
                     return Err(HttpError::TooLarge(limits.body));
                 }

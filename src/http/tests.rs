@@ -117,6 +117,28 @@ async fn what_is_no_http_is_no_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_off_is_told_from_what_is_no_http() {
+    for bytes in [&b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n01234"[..], b"HTTP/1.1 200 OK\r\nCont", b""]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            assert!(stream.read(&mut asked).await.unwrap() > 0);
+            stream.write_all(bytes).await.unwrap();
+        });
+        let request = Request::get(url(&format!("http://127.0.0.1:{port}/")));
+        let told = match client().send(request, &anywhere).await {
+            Ok(answer) => answer.body().await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        assert!(matches!(told, Err(HttpError::CutOff(_))), "{told:?}");
+        serving.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_not_admitted_is_never_connected_to() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -9,14 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use regcred_core::credential::Credential;
 use regcred_core::login::ladder::TokenProof;
 use regcred_core::login::realm::{Standing, Transport};
 use regcred_core::login::verdict::RetryAfter;
 use regcred_core::login::{
-    Answer, Ask, Authority, Canary, Challenge, Grant, Ladder, Login, Next, NoAnswer, Proof, RealmRules,
-    Settings, Status,
+    Answer, Ask, Authority, Canary, Challenge, Grant, Ladder, Likeness, Login, Next, NoAnswer, Proof,
+    RealmRules, Settings, Status,
 };
 use regcred_core::secret::Secret;
 use regcred_core::server::Server;
@@ -217,6 +219,21 @@ fn status(answer: &http::Answer) -> Status {
         retry_after: first(X_RETRY_AFTER)
             .or_else(|| first(RETRY_AFTER))
             .and_then(|text| RetryAfter::read(&text)),
+        likeness: likeness(headers),
+    }
+}
+
+fn likeness(headers: &HeaderMap) -> Likeness {
+    const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+    let is_page = |kind: &String| {
+        kind.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("text/html"))
+    };
+    if headers.contains_key(API_VERSION) {
+        Likeness::Registry
+    } else if texts(headers, CONTENT_TYPE).iter().any(is_page) {
+        Likeness::Page
+    } else {
+        Likeness::Unsaid
     }
 }
 
@@ -247,6 +264,7 @@ fn no_answer(error: HttpError, timeout: Duration) -> NoAnswer {
         HttpError::NoHost | HttpError::Scheme(_) | HttpError::TooLarge(_) => {
             NoAnswer::Protocol { why: error.to_string() }
         }
+        HttpError::CutOff(_) => NoAnswer::CutOff,
         HttpError::Protocol(source) => NoAnswer::Protocol { why: source.to_string() },
     }
 }

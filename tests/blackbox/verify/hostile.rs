@@ -167,6 +167,18 @@ async fn a_registry_that_misbehaves_before_it_says_how_to_log_in_is_shown_nothin
     let mut cases = nothing_told();
     cases.extend([
         ("open_to_all", Reply::new(200, &[], "")),
+        (
+            "open_to_all",
+            Reply::new(
+                200,
+                &[("Docker-Distribution-Api-Version", "registry/2.0"), ("Content-Type", "text/html")],
+                "",
+            ),
+        ),
+        (
+            "no_registry",
+            Reply::new(200, &[("Content-Type", "Text/HTML;charset=utf-8")], "<html>Welcome</html>"),
+        ),
         ("no_challenge", Reply::new(401, &[], "")),
         ("no_challenge", unauthorized(&["Negotiate".to_owned()])),
         ("no_challenge", unauthorized(&["Bearer realm=\"no URL\"".to_owned()])),
@@ -187,13 +199,57 @@ async fn a_registry_that_misbehaves_before_it_says_how_to_log_in_is_shown_nothin
 }
 
 #[tokio::test]
-async fn a_registry_that_cannot_be_asked_publishes_where_the_config_says_so() {
-    let server = registry_with_tokens(Reply::new(503, &[], "")).await;
-    let verify = format!("{}, unreachable: publish", endpoint(&server));
-    let world = world_of_one("a_registry_that_cannot_be_asked", &verify);
-    let told = world.json(&["sync"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    assert!(world.sdk().secret("ecs/registry/harbor").await.is_some());
+async fn an_outage_alone_publishes_untried_where_the_config_says_so() {
+    let world = world_of_one("an_outage_alone_publishes_untried", "enabled: true");
+    let bytes = |text: &str, then| Reply::Bytes(text.as_bytes().to_vec(), then);
+    let page = || Reply::new(200, &[("Content-Type", "text/html; charset=utf-8")], "<html>Log in</html>");
+    let nobody = Scripted::start(|_| Reply::nothing()).await;
+    let realm = |url: &str| {
+        let challenge = unauthorized(&[format!("Bearer realm=\"{url}\",service=\"s\"")]);
+        Scripted::start(move |_| challenge.clone())
+    };
+    let (published, held) = ("publish", "hold");
+    let cases = [
+        (published, "throttled", registry_with_basic(Reply::new(429, &[], "")).await),
+        (published, "server_error", registry_with_basic(Reply::new(503, &[], "")).await),
+        (published, "no_answer", nobody),
+        (published, "no_answer", registry_with_basic(bytes("HTTP/1.1 200 OK\r\nCont", Then::Close)).await),
+        (published, "no_answer", registry_with_basic(bytes("", Then::Close)).await),
+        (held, "no_answer", registry_with_basic(bytes("220 mail.example.com ESMTP\r\n", Then::Close)).await),
+        (held, "unexpected", registry_with_basic(Reply::new(404, &[], "")).await),
+        (held, "unexpected", Scripted::start(|_| Reply::new(403, &[], "")).await),
+        (held, "realm_refused", realm("http://169.254.169.254/latest/meta-data/").await),
+        (held, "realm_refused", realm("https://169.254.169.254/token").await),
+        (held, "no_answer", realm("https://localhost:1/token").await),
+        (held, "no_registry", Scripted::start(move |_| page()).await),
+        (held, "no_registry", registry_with_basic(page()).await),
+        (held, "open_to_all", Scripted::start(|_| Reply::new(200, &[], "{}")).await),
+        (held, "no_challenge", Scripted::start(|_| Reply::new(401, &[], "")).await),
+    ];
+    for (number, (becomes, because, server)) in cases.iter().enumerate() {
+        let password = format!("password-{number}");
+        world.set_harbor_password(&password);
+        configure(&world, &format!("{}, unreachable: publish", endpoint(server)));
+        let told = world.json(&["sync"]).await;
+        let login = &find(&told.json["registries"], "name", "harbor")["login"];
+        let case = format!("{number}: {login:#}");
+        assert_eq!(
+            (login["because"].as_str(), login["unreachable"].as_str()),
+            (Some(*because), Some(*becomes)),
+            "{case}"
+        );
+        let secret = world.sdk().secret("ecs/registry/harbor").await;
+        let is_there = secret.is_some_and(|(content, _)| content.contains(&password));
+        assert_eq!(
+            (told.code, is_there),
+            if *becomes == published { (0, true) } else { (4, false) },
+            "{case}"
+        );
+        if *becomes == held {
+            let why = login["failure"]["why"].as_str().unwrap_or_default();
+            assert!(why.ends_with("(`unreachable: publish` is for outages alone)"), "{case}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,19 @@ pub struct Status {
     pub challenges: Vec<Challenge>,
     pub location: Option<String>,
     pub retry_after: Option<RetryAfter>,
+    pub likeness: Likeness,
+}
+
+/// What an answer looks like by its headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Likeness {
+    /// It says that it is a registry's: `Docker-Distribution-Api-Version`, which most send though the OCI distribution
+    /// specification does not ask for it.
+    Registry,
+    /// It does not, and is `text/html`: the page of a portal, or of another server.
+    Page,
+    #[default]
+    Unsaid,
 }
 
 /// What to do next.
@@ -95,8 +108,8 @@ pub struct Ladder {
 enum Rung {
     /// `/v2/` without a credential.
     Challenge,
-    /// The canary without a credential, at a registry that answers everybody on `/v2/`.
-    OpenCanary,
+    /// The canary without a credential, at a server that answers everybody on `/v2/`, and so.
+    OpenCanary { base: Likeness },
     /// `/v2/` with the password.
     Password { control: Control },
     /// A token without a scope.
@@ -153,7 +166,7 @@ impl Ladder {
         let Self { settings, rung } = self;
         match rung {
             Rung::Challenge => challenged(&settings, answer),
-            Rung::OpenCanary => open_canary(&settings, answer),
+            Rung::OpenCanary { base } => open_canary(&settings, base, answer),
             Rung::Password { control } => password(&settings, control, answer),
             Rung::Identity { server, control } => identity(&settings, server, control, answer),
             Rung::TokenTaken { server, control } => token_taken(&settings, server, control, answer),
@@ -171,11 +184,11 @@ fn ask(settings: &Settings, rung: Rung, ask: Ask) -> Next {
 
 fn challenged(settings: &Settings, answer: Answer) -> Next {
     match answer {
-        Answer::Status(Status { code: 200, .. }) => match &settings.canary {
-            None => Next::cannot(Obstacle::OpenToAll),
+        Answer::Status(Status { code: 200, likeness, .. }) => match &settings.canary {
+            None => open(likeness),
             Some(canary) => {
                 let question = Ask::Manifest { path: canary.path(), proof: Proof::Nothing };
-                ask(settings, Rung::OpenCanary, question)
+                ask(settings, Rung::OpenCanary { base: likeness }, question)
             }
         },
         Answer::Status(Status { code: 401, challenges, .. }) => log_in(settings, &challenges, Control::Open),
@@ -183,18 +196,29 @@ fn challenged(settings: &Settings, answer: Answer) -> Next {
     }
 }
 
-fn open_canary(settings: &Settings, answer: Answer) -> Next {
+/// A server that answers everybody on `/v2/` is no registry, or one that is open to all.
+fn open(base: Likeness) -> Next {
+    Next::cannot(match base {
+        Likeness::Page => Obstacle::NoRegistry,
+        Likeness::Registry | Likeness::Unsaid => Obstacle::OpenToAll,
+    })
+}
+
+fn open_canary(settings: &Settings, base: Likeness, answer: Answer) -> Next {
     match answer {
         Answer::Status(Status { code: 401, challenges, .. }) => {
             log_in(settings, &challenges, Control::Passed)
         }
-        Answer::Status(Status { code: 200 | 403 | 404, .. }) => Next::cannot(Obstacle::OpenToAll),
+        Answer::Status(Status { code: 200 | 403 | 404, .. }) => open(base),
         answer => Next::obstacle(answer, Party::Registry),
     }
 }
 
 fn password(settings: &Settings, control: Control, answer: Answer) -> Next {
     match answer {
+        Answer::Status(Status { code: 200, likeness: Likeness::Page, .. }) => {
+            Next::cannot(Obstacle::NoRegistry)
+        }
         // At a registry that answers everybody so, only the canary's sight tells anything.
         Answer::Status(Status { code: 200, .. }) => match &settings.canary {
             None => Next::accepted(Party::Registry, Evidence::Identity),
@@ -225,6 +249,9 @@ fn identity(settings: &Settings, server: Box<TokenServer>, control: Control, ans
 
 fn token_taken(settings: &Settings, server: Box<TokenServer>, control: Control, answer: Answer) -> Next {
     match answer {
+        Answer::Status(Status { code: 200, likeness: Likeness::Page, .. }) => {
+            Next::cannot(Obstacle::NoRegistry)
+        }
         Answer::Status(Status { code: 200, .. }) => match &settings.canary {
             None => Next::accepted(server.party(), Evidence::Identity),
             Some(canary) => {
@@ -260,6 +287,9 @@ fn pull_token(settings: &Settings, server: Box<TokenServer>, control: Control, a
 fn pull(settings: &Settings, way: Way, grant: Grant, control: Control, answer: Answer) -> Next {
     let canary = settings.canary().clone();
     match answer {
+        Answer::Status(Status { code: 200, likeness: Likeness::Page, .. }) => {
+            Next::cannot(Obstacle::NoRegistry)
+        }
         Answer::Status(Status { code: 200, .. }) => match (control, way) {
             (Control::Passed, way) => Next::accepted(way.party(), Evidence::Pull { canary }),
             (Control::Open, Way::Basic) => {

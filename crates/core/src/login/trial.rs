@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::verdict::{Accepted, Login, Obstacle, Rejection};
+use super::verdict::{Accepted, Cause, Login, Obstacle, Rejection};
 use crate::names::RegistryName;
 use crate::plan::Hold;
 use crate::report::{Failure, FailureKind};
@@ -56,13 +56,14 @@ pub enum Trial {
     CannotTell {
         #[serde(flatten)]
         obstacle: Obstacle,
+        /// What becomes of it. That is `hold` for all but an outage, whatever the configuration says.
         unreachable: Unreachable,
         failure: Failure,
     },
 }
 
 impl Trial {
-    /// What a login means for a pass.
+    /// What a login means for a pass. `unreachable` is what the operator said of outages.
     pub fn of(login: Login, name: &RegistryName, server: &Server, unreachable: Unreachable) -> Self {
         match login {
             Login::Accepted(accepted) => Self::Accepted(accepted),
@@ -72,6 +73,14 @@ impl Trial {
             }
             Login::CannotTell(obstacle) => {
                 let failure = untold(&obstacle, name, server);
+                let (unreachable, failure) = match (obstacle.cause(), unreachable) {
+                    (Cause::Outage, unreachable) => (unreachable, failure),
+                    (Cause::Misfit, Unreachable::Hold) => (Unreachable::Hold, failure),
+                    (Cause::Misfit, Unreachable::Publish) => {
+                        let why = format!("{} (`unreachable: publish` is for outages alone)", failure.why);
+                        (Unreachable::Hold, Failure { why, ..failure })
+                    }
+                };
                 Self::CannotTell { obstacle, unreachable, failure }
             }
         }
@@ -167,6 +176,7 @@ pub fn untold(obstacle: &Obstacle, name: &RegistryName, server: &Server) -> Fail
         Obstacle::ServerError { .. }
         | Obstacle::NoAnswer { .. }
         | Obstacle::TokenNotTaken { .. }
+        | Obstacle::NoRegistry
         | Obstacle::NoChallenge
         | Obstacle::NoToken { .. }
         | Obstacle::Unexpected { .. } => FailureKind::Unreachable,

@@ -100,6 +100,8 @@ pub enum Obstacle {
     RedirectRefused { from: String, to: String, refusal: RedirectRefusal },
     /// `/v2/` was answered with 200 without a credential: it would be with any.
     OpenToAll,
+    /// 200, and the answer is a web page: a portal of the network, or another server than a registry.
+    NoRegistry,
     /// 401, and nothing that says how to log in.
     NoChallenge,
     /// The token server answered 200 and gave no token.
@@ -175,7 +177,9 @@ pub enum NoAnswer {
     TimedOut {
         limit: String,
     },
-    /// The answer is no HTTP, too large, or cut off.
+    /// The connection ended before the answer did.
+    CutOff,
+    /// The answer is no HTTP, or too large.
     Protocol {
         why: String,
     },
@@ -201,13 +205,50 @@ impl fmt::Display for NoAnswer {
             Self::Connect { address, why } => write!(f, "no connection to {address}: {why}"),
             Self::Tls { why } => write!(f, "its certificate cannot be trusted, or it speaks no TLS: {why}"),
             Self::TimedOut { limit } => write!(f, "no answer within {limit}"),
+            Self::CutOff => f.write_str("the connection ended before the answer did"),
             Self::Protocol { why } => write!(f, "what it answers is no HTTP that can be read: {why}"),
             Self::CaFile { why } => write!(f, "it was not asked: {why}"),
         }
     }
 }
 
+/// What an obstacle comes of, which decides whether the operator's `unreachable` has a say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The registry or its token server throttles, fails or cannot be reached: the same question may be answered later.
+    Outage,
+    /// Something answered, and not as a registry does that a credential may be shown to. It can be another server in the
+    /// registry's place, so that nothing is published on its word.
+    Misfit,
+}
+
 impl Obstacle {
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Throttled { .. } | Self::ServerError { .. } => Cause::Outage,
+            Self::NoAnswer { why, .. } => match why {
+                NoAnswer::Resolve { .. }
+                | NoAnswer::Connect { .. }
+                | NoAnswer::Tls { .. }
+                | NoAnswer::TimedOut { .. }
+                | NoAnswer::CutOff => Cause::Outage,
+                NoAnswer::Refused { .. }
+                | NoAnswer::Plaintext { .. }
+                | NoAnswer::Protocol { .. }
+                | NoAnswer::CaFile { .. } => Cause::Misfit,
+            },
+            Self::RealmRefused { .. }
+            | Self::RedirectRefused { .. }
+            | Self::OpenToAll
+            | Self::NoRegistry
+            | Self::NoChallenge
+            | Self::NoToken { .. }
+            | Self::TokenNotTaken { .. }
+            | Self::CanaryNotFound { .. }
+            | Self::Unexpected { .. } => Cause::Misfit,
+        }
+    }
+
     /// Why, for a person: follows "because: ".
     pub fn why(&self) -> String {
         match self {
@@ -238,6 +279,7 @@ impl Obstacle {
                 "the registry answers everybody with 200, so that its 200 proves nothing of a credential"
                     .to_owned()
             }
+            Self::NoRegistry => "what answers is a web page (200, `text/html`), and no registry".to_owned(),
             Self::NoChallenge => {
                 "the registry answers 401 and does not say how to log in (no Basic and no Bearer challenge)"
                     .to_owned()
@@ -262,8 +304,11 @@ impl Obstacle {
             Self::Throttled { .. } => {
                 "wait: the next pass tries again. If a wrong password was tried often, the account may be locked".to_owned()
             }
-            Self::ServerError { .. } | Self::TokenNotTaken { .. } => {
+            Self::ServerError { .. } => {
                 format!("see how the registry does; the next pass tries again (`{verify}.unreachable: publish` would not wait for it)")
+            }
+            Self::TokenNotTaken { .. } => {
+                "see that the registry trusts its token server; the next pass tries again".to_owned()
             }
             Self::NoAnswer { why, .. } => match why {
                 NoAnswer::Tls { .. } => {
@@ -276,7 +321,10 @@ impl Obstacle {
                     format!("correct {verify}.ca_file: a PEM file of certificate authorities")
                 }
                 NoAnswer::Plaintext { .. } => format!("name it by https in {verify}.endpoint"),
-                NoAnswer::Resolve { .. } | NoAnswer::Connect { .. } | NoAnswer::TimedOut { .. } => {
+                NoAnswer::Resolve { .. }
+                | NoAnswer::Connect { .. }
+                | NoAnswer::TimedOut { .. }
+                | NoAnswer::CutOff => {
                     format!("let this machine reach it, or name another way to it in {verify}.endpoint; the next pass tries again")
                 }
                 NoAnswer::Protocol { .. } => {
@@ -295,7 +343,10 @@ impl Obstacle {
                 "let the registry name the last of these places as its realm, in its own configuration".to_owned()
             }
             Self::OpenToAll => {
-                format!("name a private repository in {verify}.repository, or turn this off with {verify}.enabled: false")
+                format!("see that `server` names the registry that is meant; if that is open to all, name a private repository in {verify}.repository, or publish untried by {verify}.enabled: false")
+            }
+            Self::NoRegistry => {
+                format!("see that `server` names a registry, or name the way to it in {verify}.endpoint; a portal of this network may have answered in its place")
             }
             Self::NoChallenge | Self::NoToken { .. } | Self::Unexpected { .. } => {
                 format!("see that `server` names a registry, or name the way to it in {verify}.endpoint")

@@ -62,18 +62,33 @@ fn rejected() -> impl Strategy<Value = Login> {
         .prop_map(|(by, stage, status)| Login::Rejected(Rejection { by, stage, status }))
 }
 
-fn untold() -> impl Strategy<Value = Login> {
-    (party(), 0..10_usize).prop_map(|(by, which)| {
+/// The registry or its token server is not there.
+fn outage() -> impl Strategy<Value = Login> {
+    (party(), 0..6_usize).prop_map(|(by, which)| {
         Login::CannotTell(match which {
             0 => Obstacle::Throttled { by, retry_after: Some(RetryAfter::Seconds(60)) },
             1 => Obstacle::ServerError { by, status: 503 },
             2 => Obstacle::NoAnswer { from: by, why: NoAnswer::TimedOut { limit: "15s".into() } },
             3 => Obstacle::NoAnswer { from: by, why: NoAnswer::Tls { why: "UnknownIssuer".into() } },
-            4 => Obstacle::RealmRefused { realm: "http://10.0.0.1/".into(), refusal: RealmRefusal::NoUrl },
-            5 => Obstacle::OpenToAll,
-            6 => Obstacle::NoChallenge,
-            7 => Obstacle::TokenNotTaken { status: 401 },
-            8 => Obstacle::CanaryNotFound { canary: canary() },
+            4 => Obstacle::NoAnswer { from: by, why: NoAnswer::Resolve { host: "r.example.com".into() } },
+            _ => Obstacle::NoAnswer { from: by, why: NoAnswer::CutOff },
+        })
+    })
+}
+
+/// Something is there, and it is not what it should be.
+fn misfit() -> impl Strategy<Value = Login> {
+    (party(), 0..9_usize).prop_map(|(by, which)| {
+        let (host, address) = ("auth.example.com".to_owned(), "10.0.0.1".to_owned());
+        Login::CannotTell(match which {
+            0 => Obstacle::RealmRefused { realm: "http://10.0.0.1/".into(), refusal: RealmRefusal::NoUrl },
+            1 => Obstacle::OpenToAll,
+            2 => Obstacle::NoRegistry,
+            3 => Obstacle::NoChallenge,
+            4 => Obstacle::TokenNotTaken { status: 401 },
+            5 => Obstacle::CanaryNotFound { canary: canary() },
+            6 => Obstacle::NoAnswer { from: by, why: NoAnswer::Refused { host, address } },
+            7 => Obstacle::NoAnswer { from: by, why: NoAnswer::Protocol { why: "invalid HTTP".into() } },
             _ => Obstacle::Unexpected { by, status: 418 },
         })
     })
@@ -92,8 +107,10 @@ fn trial(index: usize) -> impl Strategy<Value = (Trial, Due)> {
         accepted().prop_map(of(Unreachable::Publish, Due::Published)),
         rejected().prop_map(of(Unreachable::Hold, Due::Nowhere)),
         rejected().prop_map(of(Unreachable::Publish, Due::Nowhere)),
-        untold().prop_map(of(Unreachable::Hold, Due::Nowhere)),
-        untold().prop_map(of(Unreachable::Publish, Due::Published)),
+        outage().prop_map(of(Unreachable::Hold, Due::Nowhere)),
+        outage().prop_map(of(Unreachable::Publish, Due::Published)),
+        misfit().prop_map(of(Unreachable::Hold, Due::Nowhere)),
+        misfit().prop_map(of(Unreachable::Publish, Due::Nowhere)),
         Just((before, Due::Nowhere)),
         Just((Trial::Off, Due::Published)),
     ]

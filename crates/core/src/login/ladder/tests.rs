@@ -150,6 +150,29 @@ fn a_registry_that_is_open_to_all_proves_nothing_but_by_a_canary() {
 }
 
 #[test]
+fn a_web_page_is_no_registry_wherever_it_comes() {
+    let page = || Answer::Status(Status { code: 200, likeness: Likeness::Page, ..Status::default() });
+    let canary = Some("team/app");
+    for (canary, answers) in [
+        (None, vec![page()]),
+        (canary, vec![page(), page()]),
+        (canary, vec![page(), code(404)]),
+        (None, vec![challenge("Basic"), page()]),
+        (canary, vec![challenge("Basic"), page()]),
+        (canary, vec![challenge("Basic"), code(200), page()]),
+        (None, vec![challenge(REALM), token(), page()]),
+        (canary, vec![challenge(REALM), token(), code(200), token(), page()]),
+    ] {
+        assert_eq!(obstacle(canary, &answers), Obstacle::NoRegistry, "{answers:?}");
+    }
+    // A registry that says so may answer in whatever form it likes.
+    let registry = Answer::Status(Status { code: 200, likeness: Likeness::Registry, ..Status::default() });
+    assert_eq!(obstacle(None, &[registry]), Obstacle::OpenToAll);
+    let to_do = Obstacle::OpenToAll.remedy("harbor");
+    assert!(to_do.starts_with("see that `server` names the registry"), "{to_do}");
+}
+
+#[test]
 fn what_is_no_answer_to_the_question_says_nothing_of_the_credential() {
     let by = || Party::TokenServer { host: "auth.example.com".into() };
     let limit = || NoAnswer::TimedOut { limit: "15s".into() };
