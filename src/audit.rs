@@ -15,8 +15,8 @@ use regcred_core::observed::Observed;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::script::VersionId;
 
-use crate::config::Fleet;
-use crate::fleet::{self, HostScript, Mode, ObjectPlace, Probed};
+use crate::config::{Fleet, Members};
+use crate::fleet::{self, FleetObservation, HostScript, Mode, ObjectPlace, Probed, RecordPlace};
 use crate::observe::{self, Context, SeenObject};
 use crate::state::State;
 
@@ -64,9 +64,26 @@ async fn ask(
         version_id: published.version.id.clone().map(VersionId::new),
     };
     let clients = context.locations.at(&fleet.location);
-    let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
-    let (hosts, mut unseen) = fleet::observe_to_ask(clients, name, &clusters).await?;
-    unseen.extend(unmeant);
+    let state = &context.config.state;
+    let place = RecordPlace { s3: &context.locations.at(&state.location).s3, state };
+    let (hosts, unseen) = match &fleet.members {
+        Members::Clusters(patterns) => {
+            let (clusters, unmeant) = fleet::clusters(clients, name, patterns).await?;
+            let (hosts, mut unseen) = fleet::observe_to_ask(clients, name, &clusters).await?;
+            unseen.extend(unmeant);
+            (hosts, unseen)
+        }
+        Members::Tags(tags) => {
+            let FleetObservation { hosts, registered: _, unseen, empty: _, records: _ } =
+                fleet::observe_tagged(clients, place, name, tags).await?;
+            (hosts, unseen)
+        }
+        Members::Instances(ids) => {
+            let FleetObservation { hosts, registered: _, unseen, empty: _, records: _ } =
+                fleet::observe_named(clients, place, name, ids).await?;
+            (hosts, unseen)
+        }
+    };
     let s3 = &context.locations.at(&spec.location).s3;
     let host_endpoint = &context.config.ecs_configs[&spec.name].host_endpoint;
     let script = HostScript {

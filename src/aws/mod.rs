@@ -31,7 +31,7 @@ pub(crate) use error::{AwsError, AwsErrorKind};
 pub(crate) use kms::Kms;
 pub(crate) use s3::{BytesRead, LARGEST, ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
-pub(crate) use ssm::{Encryption, SendOutcome, SentCommand, Ssm};
+pub(crate) use ssm::{Encryption, Node, SendOutcome, SentCommand, Ssm};
 
 use crate::config::{self, env};
 

@@ -13,12 +13,17 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 };
 use aws_smithy_types::retry::ErrorKind;
 use regcred_core::secret::Secret;
-use sdk::types::{DocumentFormat, InstanceInformationStringFilter, Parameter, ParameterType};
+use sdk::types::{
+    DocumentFormat, InstanceInformationStringFilter, Parameter, ParameterType, PingStatus, PlatformType,
+};
 
 use super::{AwsError, AwsErrorKind, Place};
 
-/// The most ids of one DescribeInstanceInformation filter, and of one page.
+/// The most ids of one DescribeInstanceInformation filter.
 const IDS: usize = 50;
+
+/// The most nodes of one page of it.
+const PAGE: i32 = 50;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Ssm {
@@ -54,6 +59,15 @@ pub(crate) enum SendOutcome {
     Refused(AwsError),
     /// Nobody knows; hosts may be at work on it.
     Unknown(AwsError),
+}
+
+/// A managed node, in AWS's own words.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub id: String,
+    pub ping: String,
+    pub platform_type: String,
+    pub platform_name: String,
 }
 
 /// What SSM says of one host.
@@ -117,28 +131,49 @@ impl Ssm {
 
     /// The ping status of each of `ids` that is a managed node; the others SSM does not know.
     pub(crate) async fn pings(&self, ids: &[String]) -> Result<HashMap<String, String>, AwsError> {
-        let mut pings = HashMap::new();
+        let nodes = self.nodes(ids).await?;
+        Ok(nodes.into_iter().map(|node| (node.id, node.ping)).collect())
+    }
+
+    /// Those of `ids` that are managed nodes, fifty a call.
+    pub(crate) async fn nodes(&self, ids: &[String]) -> Result<Vec<Node>, AwsError> {
+        let mut nodes = Vec::new();
         for chunk in ids.chunks(IDS) {
-            let filter = InstanceInformationStringFilter::builder()
-                .key("InstanceIds")
-                .set_values(Some(chunk.to_vec()))
-                .build()
-                .expect("key and values, the required members, are set");
-            let call = self.client.describe_instance_information().filters(filter).max_results(50);
-            let mut pages = call.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| {
-                    AwsError::of("ssm:DescribeInstanceInformation", "*", &self.place.text, &error)
-                })?;
-                for information in page.instance_information_list.unwrap_or_default() {
-                    let status = information.ping_status.as_ref().map_or("", |status| status.as_str());
-                    if let Some(id) = information.instance_id {
-                        pings.insert(id, status.to_owned());
-                    }
-                }
-            }
+            nodes.extend(self.nodes_that("InstanceIds", chunk).await?);
         }
-        Ok(pings)
+        Ok(nodes)
+    }
+
+    /// The managed nodes whose tag of this name has one of `values`. A tag can be mixed with no other filter, so one call
+    /// asks for one tag.
+    pub(crate) async fn nodes_with_tag(&self, name: &str, values: &[String]) -> Result<Vec<Node>, AwsError> {
+        self.nodes_that(&format!("tag:{name}"), values).await
+    }
+
+    async fn nodes_that(&self, key: &str, values: &[String]) -> Result<Vec<Node>, AwsError> {
+        let filter = InstanceInformationStringFilter::builder()
+            .key(key)
+            .set_values(Some(values.to_vec()))
+            .build()
+            .expect("key and values, the required members, are set");
+        let call = self.client.describe_instance_information().filters(filter).max_results(PAGE);
+        let mut pages = call.into_paginator().send();
+        let mut nodes = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                AwsError::of("ssm:DescribeInstanceInformation", "*", &self.place.text, &error)
+            })?;
+            nodes.extend(page.instance_information_list.unwrap_or_default().into_iter().filter_map(|node| {
+                let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+                Some(Node {
+                    ping: text(node.ping_status.as_ref().map(PingStatus::as_str)),
+                    platform_type: text(node.platform_type.as_ref().map(PlatformType::as_str)),
+                    platform_name: text(node.platform_name.as_deref()),
+                    id: node.instance_id?,
+                })
+            }));
+        }
+        Ok(nodes)
     }
 
     /// The content of a document in JSON, and the number of its version; `version` is one, `$DEFAULT` or `$LATEST`.

@@ -18,7 +18,7 @@ use super::output::Output;
 use super::{Stop, human};
 use crate::aws::Locations;
 use crate::config::load::{Loaded, find_and_load};
-use crate::config::{Config, Fleet, Location, SourceReference};
+use crate::config::{Config, Fleet, Location, Members, SourceReference};
 
 #[derive(Debug, Args)]
 pub(crate) struct IamArguments {
@@ -180,8 +180,11 @@ fn needs(config: &Config, name: &LocationName, site: Site) -> Needs {
 }
 
 fn restarted(fleet: &Fleet) -> RestartedFleet {
-    let clusters = fleet.clusters.iter().map(ToString::to_string).collect();
-    RestartedFleet { hosts: Hosts::Clusters(clusters), document: fleet.document.clone() }
+    let hosts = match &fleet.members {
+        Members::Clusters(patterns) => Hosts::Clusters(patterns.iter().map(ToString::to_string).collect()),
+        Members::Tags(_) | Members::Instances(_) => Hosts::Managed,
+    };
+    RestartedFleet { hosts, document: fleet.document.clone() }
 }
 
 /// What AWS is asked for a source in this location.

@@ -132,8 +132,8 @@ impl ProgressSink for Display {
                 let proven = matches!(host.outcome, HostOutcome::Proven { .. });
                 state.proven += usize::from(proven);
                 if !proven {
-                    let text =
-                        format!("{} ({}): {}", host.host, host.cluster, super::human::outcome(&host.outcome));
+                    let cluster = host.cluster.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+                    let text = format!("{}{cluster}: {}", host.host, super::human::outcome(&host.outcome));
                     state.bar.suspend(|| self.line(fleet.as_str(), &text));
                 } else if state.proven == 1 {
                     state

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use regcred_core::agent::auth::AuthType;
+use regcred_core::host::HostId;
 use regcred_core::login::{Authority, Canary, Unreachable};
 use regcred_core::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use regcred_core::rollout::MaxUnavailable;
@@ -147,13 +148,35 @@ pub(crate) enum DocumentCheck {
     Own,
 }
 
-/// The container instances that read one `ecs.config`.
+/// Which hosts a fleet has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// The container instances of these clusters. Not empty; no cluster is meant by patterns of two fleets in one account
+    /// and Region.
+    Clusters(Vec<ClusterPattern>),
+    /// The managed nodes of SSM that have each of these tags, with one of its values. Neither is empty.
+    Tags(BTreeMap<String, Vec<String>>),
+    /// The hosts of these ids. Not empty, none twice, and none in two fleets of one account and Region.
+    Instances(Vec<HostId>),
+}
+
+impl Members {
+    /// The key of the file that tells them.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Clusters(_) => "clusters",
+            Self::Tags(_) => "tags",
+            Self::Instances(_) => "instances",
+        }
+    }
+}
+
+/// The hosts that read one `ecs.config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fleet {
     pub(crate) ecs_config: EcsConfigName,
     pub(crate) location: LocationName,
-    /// Not empty. No cluster is meant by patterns of two fleets in one account and Region.
-    pub(crate) clusters: Vec<ClusterPattern>,
+    pub(crate) members: Members,
     pub(crate) max_unavailable: MaxUnavailable,
     pub(crate) max_errors: u32,
     /// The name of the SSM document, in the fleet's location.

@@ -222,18 +222,26 @@ pub(crate) enum DocumentCheck {
     Own,
 }
 
-/// The hosts that have to load one `ecs.config`: the container instances of some clusters.
+/// The hosts that have to load one `ecs.config`, told by exactly one of `clusters`, `tags` and `instances`. A host belongs to
+/// one fleet only.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Fleet {
     /// The name of the `ecs.config` that these hosts read, a key of `ecs_configs`.
     pub(crate) ecs_config: String,
-    /// The location of the clusters. Without it, that of the `ecs.config`.
+    /// The location of the hosts. Without it, that of the `ecs.config`.
     pub(crate) location: Option<String>,
-    /// Names of clusters; `*` stands for any characters, `?` for one. A cluster belongs to one fleet only.
-    pub(crate) clusters: Vec<String>,
-    /// How many hosts of any one cluster may be between restarted and proven at a time: a count, or a percentage of
-    /// the cluster's hosts (rounded down, at least one).
+    /// The container instances of the clusters of these names; `*` stands for any characters, `?` for one. A cluster belongs
+    /// to one fleet only.
+    pub(crate) clusters: Option<Vec<String>>,
+    /// The managed nodes of SSM with these tags: the name of each, and one to five values of which a node has to have one. A
+    /// node has to have every tag. For hosts whose cluster is in another account, or that ECS shows nobody here; of a
+    /// hybrid node (`mi-…`) the tags of the managed node count.
+    pub(crate) tags: Option<BTreeMap<String, Vec<String>>>,
+    /// The hosts of these ids, as SSM knows them: `i-…`, or `mi-…` of a hybrid node.
+    pub(crate) instances: Option<Vec<String>>,
+    /// How many hosts of any one cluster, or of a fleet by tags or instances, may be between restarted and proven at a
+    /// time: a count, or a percentage of these hosts (rounded down, at least one).
     #[serde(default = "default_max_unavailable")]
     #[schemars(extend("type" = ["string", "integer"], "pattern" = "^[1-9][0-9]*%?$"))]
     pub(crate) max_unavailable: String,
@@ -251,7 +259,8 @@ pub(crate) struct Fleet {
     #[serde(default = "default_poll_interval")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) poll_interval: String,
-    /// How far apart the two samples are that must both show the agent connected. From 100ms to 5m.
+    /// How far apart the two samples are that must both show the agent connected. From 100ms to 5m. Only of clusters: of
+    /// other hosts, the script's word is the proof.
     #[serde(default = "default_settle_interval")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) settle_interval: String,

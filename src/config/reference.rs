@@ -106,6 +106,7 @@ fn kind(property: &Json) -> String {
         Some("string") => "text",
         _ if has_keys(schema) => "map",
         _ if schema["additionalProperties"]["type"] == "string" => "map of texts",
+        _ if schema["additionalProperties"]["type"] == "array" => "map of lists of texts",
         _ => "map of maps by name",
     }
     .to_owned()

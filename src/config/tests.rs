@@ -76,8 +76,8 @@ fn a_misspelt_key_is_told_where_it_is_with_what_was_meant() {
     assert_eq!(
         messages(&with("clusters:", "max_unavailble: 3, clusters:")),
         ["error: f:9:29: fleets.prod.max_unavailble: this key is not known\n  \
-          because: the keys here are `clusters`, `command_timeout`, `document`, `document_check`, `ecs_config`, `location`, \
-          `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval` and `settle_timeout`\n  \
+          because: the keys here are `clusters`, `command_timeout`, `document`, `document_check`, `ecs_config`, `instances`, \
+          `location`, `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval`, `settle_timeout` and `tags`\n  \
           to do:   did you mean `max_unavailable`?"]
     );
 }
@@ -603,6 +603,52 @@ fn a_broken_rule_of_a_fleet_is_told_with_its_key() {
             "fleets.prod.clusters[1]: `web-*`, and `*-eu` of fleet `a`, can mean one cluster",
         ),
     ]);
+}
+
+#[test]
+fn a_fleet_is_told_by_exactly_one_of_clusters_tags_and_instances() {
+    const CLUSTERS: &str = "clusters: [prod-a, 'web-*']";
+    assert_told(&[
+        (CLUSTERS, "max_errors: 1", "fleets.prod: it is not said which hosts these are"),
+        (
+            "clusters:",
+            "tags: { ecs: [prod] }, clusters:",
+            "fleets.prod: it is said in several ways which hosts these are",
+        ),
+        (
+            CLUSTERS,
+            "tags: { ecs: [prod] }, instances: [i-12345678]",
+            "fleets.prod: it is said in several ways which hosts these are",
+        ),
+        (CLUSTERS, "tags: {}", "fleets.prod.tags: no tag is listed"),
+        (CLUSTERS, "tags: { 'a*': [b] }", "fleets.prod.tags.a…: this cannot be the name of a tag"),
+        (CLUSTERS, "tags: { a: [] }", "fleets.prod.tags.a: no value is listed"),
+        (CLUSTERS, "tags: { a: [a, b, c, d, e, f] }", "fleets.prod.tags.a: these are too many values"),
+        (CLUSTERS, "tags: { a: [b, ''] }", "fleets.prod.tags.a[1]: this cannot be the value of a tag"),
+        (CLUSTERS, "tags: { a: [b, b] }", "fleets.prod.tags.a[1]: `b` is listed twice"),
+        (CLUSTERS, "instances: []", "fleets.prod.instances: no instance is listed"),
+        (
+            CLUSTERS,
+            "instances: [i-12345678, web-1]",
+            "fleets.prod.instances[1]: this is not the id of an instance",
+        ),
+        (
+            CLUSTERS,
+            "instances: [i-12345678, i-12345678]",
+            "fleets.prod.instances[1]: `i-12345678` is listed twice",
+        ),
+        (
+            "fleets:",
+            "fleets:\n  a: { ecs_config: prod, instances: [i-12345678] }\n  b: { ecs_config: prod, instances: [i-12345678] }",
+            "fleets.b.instances: `i-12345678` is in fleet `a` too",
+        ),
+    ]);
+    let (config, _) = parse(&with(CLUSTERS, "tags: { 'aws:autoscaling:groupName': [web] }")).unwrap();
+    let tags = [("aws:autoscaling:groupName".to_owned(), vec!["web".to_owned()])].into();
+    assert_eq!(config.fleets["prod"].members, Members::Tags(tags));
+    let (config, _) = parse(&with(CLUSTERS, "instances: [mi-0123456789abcdef0]")).unwrap();
+    let id = HostId::parse("mi-0123456789abcdef0").unwrap();
+    assert_eq!(config.fleets["prod"].members, Members::Instances(vec![id]));
 }
 
 #[test]

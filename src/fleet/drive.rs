@@ -5,17 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use regcred_core::host::{ClusterName, HostId, InstanceStatus, PENDING_REVISION, REVISION_ATTRIBUTE};
+use regcred_core::host::{
+    ClusterName, HostId, InstanceStatus, Membership, PENDING_REVISION, REVISION_ATTRIBUTE,
+};
 use regcred_core::invocation;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::rollout::{
-    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Policy, Refusal,
-    Sample, Seen, Step,
+    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Note, Policy,
+    Refusal, Sample, Seen, Step,
 };
 use tokio::sync::OnceCell;
 
 use super::command::{HostScript, Sent, note, refusal};
 use super::document::{self, DocumentVersion, Unsendable};
+use super::records::RecordStore;
 use crate::aws::{AwsError, AwsErrorKind, Recording};
 use crate::progress::{Progress, ProgressSink};
 
@@ -46,8 +49,9 @@ impl<'a> Driver<'a> {
         self.document.get_or_init(|| document::check(clients, fleet, settings, mode)).await
     }
 
-    /// Drives `seen` to its end; of one that was driven before, the rest.
-    pub(crate) async fn run(&self, seen: &mut Seen) -> Driven {
+    /// Drives `seen` to its end; of one that was driven before, the rest. `records` is where it is recorded what hosts
+    /// outside ECS's view hold, if the fleet has such.
+    pub(crate) async fn run(&self, seen: &mut Seen, records: &mut Option<RecordStore<'_>>) -> Driven {
         let mut failures = Vec::new();
         let mut told = ended(seen).into_iter().map(|line| line.host).collect();
         loop {
@@ -70,7 +74,7 @@ impl<'a> Driver<'a> {
                             seen.apply(self.policy, Event::SendRefused { hosts, refusal }, now());
                         }
                         Ok(version) => {
-                            let (ready, refused) = self.disown(seen, hosts, &mut failures).await;
+                            let (ready, refused) = self.disown(seen, hosts, records, &mut failures).await;
                             for event in refused {
                                 seen.apply(self.policy, event, now());
                             }
@@ -97,6 +101,17 @@ impl<'a> Driver<'a> {
                         let event = self.record(&cluster, attributes, &mut failures).await;
                         seen.apply(self.policy, event, now());
                     }
+                    Step::Note { notes } => {
+                        let hosts = notes.iter().map(|note| note.host.clone()).collect();
+                        let event = match note_all(records, &notes).await {
+                            Ok(()) => Event::Recorded { hosts },
+                            Err(failure) => {
+                                note(&mut failures, failure);
+                                Event::RecordFailed { hosts }
+                            }
+                        };
+                        seen.apply(self.policy, event, now());
+                    }
                 }
             }
         }
@@ -119,24 +134,43 @@ impl<'a> Driver<'a> {
         &self,
         seen: &Seen,
         hosts: Vec<HostId>,
+        records: &mut Option<RecordStore<'_>>,
         failures: &mut Vec<Failure>,
     ) -> (Vec<HostId>, Vec<Event>) {
         let mut ready = Vec::new();
         let mut recorded: BTreeMap<&ClusterName, Vec<(HostId, Recording)>> = BTreeMap::new();
+        let mut noted = Vec::new();
         for id in hosts {
             match seen.host(&id) {
-                Some(host) if host.attributes.recorded.is_some() => {
-                    let recording = Recording {
-                        instance_arn: host.arn.to_string(),
-                        attribute: REVISION_ATTRIBUTE,
-                        value: PENDING_REVISION.to_owned(),
-                    };
-                    recorded.entry(&host.cluster).or_default().push((id, recording));
-                }
+                Some(host) if host.attributes.recorded.is_some() => match &host.membership {
+                    Membership::Registered(registration) => {
+                        let recording = Recording {
+                            instance_arn: registration.arn.to_string(),
+                            attribute: REVISION_ATTRIBUTE,
+                            value: PENDING_REVISION.to_owned(),
+                        };
+                        recorded.entry(&registration.cluster).or_default().push((id, recording));
+                    }
+                    Membership::Outside => noted.push(id),
+                },
                 Some(_) | None => ready.push(id),
             }
         }
         let mut refused = Vec::new();
+        if !noted.is_empty() {
+            let pending = |id: &HostId| Note {
+                host: id.clone(),
+                name: REVISION_ATTRIBUTE,
+                value: PENDING_REVISION.to_owned(),
+            };
+            match note_all(records, &noted.iter().map(pending).collect::<Vec<_>>()).await {
+                Ok(()) => ready.extend(noted),
+                Err(failure) => {
+                    note(failures, failure);
+                    refused.push(Event::SendRefused { hosts: noted, refusal: Refusal::Unrecorded });
+                }
+            }
+        }
         for (cluster, pairs) in recorded {
             for chunk in pairs.chunks(ATTRIBUTES_PER_CALL) {
                 let (ids, recordings): (Vec<HostId>, Vec<Recording>) = chunk.iter().cloned().unzip();
@@ -292,6 +326,10 @@ fn not_recorded(error: &AwsError, host: &HostId, cluster: &ClusterName, arn: &st
              name=NAME,targetId={arn}"
         ),
     )
+}
+
+async fn note_all(records: &mut Option<RecordStore<'_>>, notes: &[Note]) -> Result<(), Failure> {
+    records.as_mut().expect("hosts outside ECS's view are seen together with their record").note(notes).await
 }
 
 /// The hosts whose end is sure, and worth telling of at once.

@@ -23,7 +23,10 @@ pub(super) async fn tell(
 ) -> Vec<Failure> {
     let could_be = |host: &Host| match (&host.ping, host.attributes.platform) {
         (Ping::NotManaged, Platform::Linux) => providers.get(&host.id),
-        (Ping::NotManaged, Platform::Bottlerocket | Platform::Windows | Platform::ManagedInstance)
+        (
+            Ping::NotManaged,
+            Platform::Bottlerocket | Platform::Windows | Platform::ManagedInstance | Platform::MacOs,
+        )
         | (Ping::Online | Ping::ConnectionLost | Ping::Inactive | Ping::Other(_), _) => None,
     };
     let mut asked: BTreeMap<&ClusterName, BTreeSet<&String>> = BTreeMap::new();

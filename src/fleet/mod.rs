@@ -5,10 +5,13 @@ mod document;
 mod drive;
 mod managed;
 mod observe;
+mod outside;
 mod probe;
+mod records;
 
 pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
 pub(crate) use document::unsendable;
 pub(crate) use drive::{Driven, Driver};
 pub(crate) use observe::{FleetObservation, Listing, clusters, observe, observe_to_ask};
+pub(crate) use outside::{RecordPlace, observe_named, observe_tagged};
 pub(crate) use probe::{Probed, probe};

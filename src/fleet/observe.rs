@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use regcred_core::audit;
 use regcred_core::fingerprint::Revision;
 use regcred_core::host::{
-    Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Ping,
-    REVISION_ATTRIBUTE, Standing,
+    Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Membership,
+    Ping, REVISION_ATTRIBUTE, Registration, Standing,
 };
 use regcred_core::names::FleetName;
 use regcred_core::report::{Failure, FailureKind};
 
 use super::managed;
+use super::records::RecordStore;
 use crate::aws::{self, AwsError, AwsErrorKind, Clients};
-use crate::config::{ClusterPattern, Fleet};
+use crate::config::ClusterPattern;
 
-/// The hosts of a fleet that ECS lists as different from a revision.
+/// The hosts of a fleet: of one of clusters, those that ECS lists as different from a revision.
 #[derive(Debug, Default)]
-pub(crate) struct FleetObservation {
+pub(crate) struct FleetObservation<'a> {
     pub hosts: Vec<Host>,
     /// Registered container instances, of the clusters that have a host to be restarted.
     pub registered: BTreeMap<ClusterName, usize>,
@@ -25,6 +26,8 @@ pub(crate) struct FleetObservation {
     pub unseen: Vec<Failure>,
     /// The clusters of which no host was listed.
     pub empty: Vec<ClusterName>,
+    /// Where it is recorded what hosts outside ECS's view hold; `None` of a fleet of clusters.
+    pub records: Option<RecordStore<'a>>,
 }
 
 /// Which hosts to look at.
@@ -41,16 +44,16 @@ pub(crate) enum Listing<'a> {
 pub(crate) async fn clusters(
     clients: &Clients,
     name: &FleetName,
-    fleet: &Fleet,
+    patterns: &[ClusterPattern],
 ) -> Result<(Vec<ClusterName>, Vec<Failure>), Failure> {
     let mut names: BTreeSet<String> =
-        fleet.clusters.iter().filter_map(ClusterPattern::as_exact).map(str::to_owned).collect();
+        patterns.iter().filter_map(ClusterPattern::as_exact).map(str::to_owned).collect();
     let mut unseen = Vec::new();
-    if fleet.clusters.iter().any(|pattern| pattern.as_exact().is_none()) {
+    if patterns.iter().any(|pattern| pattern.as_exact().is_none()) {
         let all = clients.ecs.clusters().await;
         let all =
             all.map_err(|error| error.failure(format!("cannot list the clusters of fleet `{name}`")))?;
-        for pattern in fleet.clusters.iter().filter(|pattern| pattern.as_exact().is_none()) {
+        for pattern in patterns.iter().filter(|pattern| pattern.as_exact().is_none()) {
             let meant: Vec<&String> = all.iter().filter(|each| pattern.matches(each)).collect();
             if meant.is_empty() {
                 unseen.push(Failure::new(
@@ -73,7 +76,7 @@ pub(crate) async fn observe(
     clusters: &[ClusterName],
     listing: Listing<'_>,
     desired: &Revision,
-) -> Result<FleetObservation, Failure> {
+) -> Result<FleetObservation<'static>, Failure> {
     let filter = match listing {
         // What `!=` means for an instance without the attribute is not documented, so that is asked for too, and what
         // comes back is judged by the attributes themselves.
@@ -87,15 +90,16 @@ pub(crate) async fn observe(
     let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
     let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
     if candidates.is_empty() {
-        return Ok(FleetObservation { hosts, registered: BTreeMap::new(), unseen, empty });
+        return Ok(FleetObservation { hosts, unseen, empty, ..FleetObservation::default() });
     }
     ping(clients, name, &mut candidates).await?;
-    let touched: BTreeSet<String> = candidates.iter().map(|host| host.cluster.to_string()).collect();
+    let touched: BTreeSet<String> =
+        candidates.iter().filter_map(|host| host.cluster()).map(ToString::to_string).collect();
     unseen.extend(managed::tell(clients, name, &mut hosts, &providers).await);
     let touched: Vec<String> = touched.into_iter().collect();
     let sizes = clients.ecs.cluster_sizes(&touched).await.map_err(|error| error.failure(unseen_by(name)))?;
     let registered = sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect();
-    Ok(FleetObservation { hosts, registered, unseen, empty })
+    Ok(FleetObservation { hosts, registered, unseen, empty, records: None })
 }
 
 /// Every host of `clusters`, to be asked what it holds: SSM's word is there of each that the script could run on. And why a
@@ -176,7 +180,7 @@ async fn ping(clients: &Clients, name: &FleetName, hosts: &mut [&mut Host]) -> R
     Ok(())
 }
 
-fn unseen_by(name: &FleetName) -> String {
+pub(super) fn unseen_by(name: &FleetName) -> String {
     format!("cannot see the hosts of fleet `{name}`")
 }
 
@@ -196,13 +200,15 @@ fn host(cluster: &ClusterName, instance: aws::Instance) -> Result<Host, String> 
         .map_err(|error| format!("container instance {arn} of cluster `{cluster}`: {error}"))?;
     Ok(Host {
         id,
-        cluster: cluster.clone(),
-        arn: ContainerInstanceArn::new(arn),
+        membership: Membership::Registered(Registration {
+            cluster: cluster.clone(),
+            arn: ContainerInstanceArn::new(arn),
+            status: InstanceStatus::read(&status),
+            agent_connected,
+        }),
         attributes: Attributes::read(
             attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref())),
         ),
-        status: InstanceStatus::read(&status),
-        agent_connected,
         ping: Ping::Online,
     })
 }

@@ -3,9 +3,10 @@
 //! The rules are `core::rollout`'s and the commands [`crate::fleet`]'s; this joins them to the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use regcred_core::fingerprint::Revision;
-use regcred_core::host::{ClusterName, FailedHosts, HostId};
+use regcred_core::host::{ClusterName, FailedHosts, Host, HostId, Standing};
 use regcred_core::names::{FleetName, LocationName};
 use regcred_core::plan::{Estimate, FleetAction, Hold};
 use regcred_core::report::{Failure, FailureKind, FleetOutcome, FleetSight, Holding, ObjectReport, Outcome};
@@ -15,13 +16,32 @@ use regcred_core::script::VersionId;
 
 use super::superseded;
 use crate::aws::ObjectRead;
-use crate::config::Fleet;
-use crate::fleet::{self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, note};
+use crate::config::{Fleet, Members};
+use crate::fleet::{
+    self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, RecordPlace, note,
+};
 use crate::observe::Context;
 use crate::progress::{Progress, ProgressSink};
 
-/// Which fleet each cluster turned out to belong to, by location: two patterns may meet only now.
-type Meant = BTreeMap<(LocationName, ClusterName), FleetName>;
+/// Which fleet each cluster, and each host outside ECS's view, turned out to belong to, by location: two patterns, or the
+/// tags of two fleets, may meet only now.
+type Meant = BTreeMap<(LocationName, Meaning), FleetName>;
+
+/// What no two fleets may mean.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Meaning {
+    Cluster(ClusterName),
+    Host(HostId),
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => write!(f, "cluster `{name}`"),
+            Self::Host(id) => write!(f, "host `{id}`"),
+        }
+    }
+}
 
 /// The fleets of one pass.
 pub(super) struct Fleets<'a> {
@@ -46,36 +66,63 @@ impl<'a> Fleets<'a> {
         name: &FleetName,
         fleet: &Fleet,
         revision: &Revision,
-    ) -> Result<FleetObservation, Failure> {
+    ) -> Result<FleetObservation<'a>, Failure> {
         let clients = self.context.locations.at(&fleet.location);
-        let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
-        for cluster in &clusters {
-            let place = (fleet.location.clone(), cluster.clone());
+        match &fleet.members {
+            Members::Clusters(patterns) => {
+                let (clusters, unmeant) = fleet::clusters(clients, name, patterns).await?;
+                self.claim(name, fleet, clusters.iter().cloned().map(Meaning::Cluster))?;
+                let mut observation =
+                    fleet::observe(clients, name, &clusters, Listing::Different(revision), revision).await?;
+                observation.unseen.extend(unmeant);
+                Ok(observation)
+            }
+            Members::Tags(tags) => {
+                let place = record_place(self.context);
+                let observation = fleet::observe_tagged(clients, place, name, tags).await?;
+                let hosts = observation.hosts.iter().map(|host| Meaning::Host(host.id.clone()));
+                self.claim(name, fleet, hosts)?;
+                Ok(observation)
+            }
+            Members::Instances(ids) => {
+                let place = record_place(self.context);
+                self.claim(name, fleet, ids.iter().cloned().map(Meaning::Host))?;
+                fleet::observe_named(clients, place, name, ids).await
+            }
+        }
+    }
+
+    /// Refuses what another fleet means too.
+    fn claim(
+        &mut self,
+        name: &FleetName,
+        fleet: &Fleet,
+        meanings: impl Iterator<Item = Meaning>,
+    ) -> Result<(), Failure> {
+        for meaning in meanings {
+            let place = (fleet.location.clone(), meaning.clone());
             if let Some(other) = self.meant.insert(place, name.clone()).filter(|other| other != name) {
+                let key = |name| self.context.config.fleets[name].members.key();
                 return Err(Failure::new(
                     FailureKind::Refused,
                     format!("cannot roll out fleet `{name}`"),
-                    format!(
-                        "cluster `{cluster}` belongs to fleet `{other}` too, which loads another ecs.config"
-                    ),
-                    format!("narrow fleets.{name}.clusters or fleets.{other}.clusters"),
+                    format!("{meaning} belongs to fleet `{other}` too"),
+                    format!("narrow fleets.{name}.{} or fleets.{other}.{}", key(name), key(&other)),
                 ));
             }
         }
-        let mut observation =
-            fleet::observe(clients, name, &clusters, Listing::Different(revision), revision).await?;
-        observation.unseen.extend(unmeant);
-        Ok(observation)
+        Ok(())
     }
 
     /// What would be done about a fleet that has to load `revision`.
     pub(super) async fn plan(&mut self, name: &FleetName, fleet: &Fleet, revision: &Revision) -> FleetAction {
-        let FleetObservation { hosts, registered, unseen, empty: _ } =
+        let FleetObservation { hosts, registered, unseen, empty: _, records } =
             match self.see(name, fleet, revision).await {
                 Ok(observation) => observation,
                 Err(failure) => return FleetAction::Blocked { failure },
             };
         let policy = policy(fleet, self.failed);
+        let outside = records.map(|_| hosts.len());
         let sizes = registered.iter().map(|(cluster, size)| (cluster.clone(), *size)).collect();
         // No host loads anything by a plan, so the version's name does not matter.
         let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
@@ -88,6 +135,7 @@ impl<'a> Fleets<'a> {
         FleetAction::Rollout {
             revision: revision.clone(),
             registered: sizes,
+            outside,
             estimate: Estimate::of_rollout(&policy, &forecast, &hosts),
             hosts,
             unseen,
@@ -109,12 +157,14 @@ impl<'a> Fleets<'a> {
         let Some(revision) = object.revision.clone() else {
             return FleetOutcome::Held { why: Hold::ObjectFailed };
         };
-        let FleetObservation { hosts, registered, unseen, empty: _ } =
+        let FleetObservation { hosts, registered, unseen, empty: _, mut records } =
             match self.see(name, fleet, &revision).await {
                 Ok(observation) => observation,
                 Err(failure) => return FleetOutcome::Failed { failure },
             };
-        if hosts.is_empty() && unseen.is_empty() {
+        // Of clusters, only hosts that differ are listed; of others, all.
+        let differs = |host: &Host| host.standing(&revision, self.failed) != Standing::Current;
+        if unseen.is_empty() && !hosts.iter().any(differs) {
             return FleetOutcome::Current { revision };
         }
         let Some(version) = &object.object_version else {
@@ -154,7 +204,7 @@ impl<'a> Fleets<'a> {
             },
         };
         let driver = Driver::new(script, &policy, progress);
-        let first = driver.run(&mut seen).await;
+        let first = driver.run(&mut seen, &mut records).await;
         let (Driven { ending, failures }, missed) = self.last_look(&driver, &mut seen, first).await;
         progress.tell(Progress::RolloutEnded { fleet: name.clone() });
         let unseen = unseen.into_iter().chain(missed).collect();
@@ -185,19 +235,19 @@ impl<'a> Fleets<'a> {
         &mut self,
         driver: &Driver<'_>,
         seen: &mut Seen,
-        driven: Driven,
+        first: Driven,
     ) -> (Driven, Vec<Failure>) {
         let name = driver.script.fleet;
         let fleet = driver.script.settings;
         let revision = seen.desired().revision.clone();
-        let mut driven = driven;
+        let mut end = first;
         let mut missed: Vec<Failure> = Vec::new();
         for latecomers in [Latecomers::RollOut, Latecomers::Name] {
-            if !seen.is_worth_a_last_look(&driven.ending) {
+            if !seen.is_worth_a_last_look(&end.ending) {
                 break;
             }
             let latecomers = if self.agreed.is_some() { Latecomers::Name } else { latecomers };
-            let FleetObservation { hosts, registered, unseen, empty: _ } =
+            let FleetObservation { hosts, registered, unseen, empty: _, mut records } =
                 match self.see(name, fleet, &revision).await {
                     Ok(observation) => observation,
                     Err(failure) => FleetObservation { unseen: vec![failure], ..FleetObservation::default() },
@@ -215,13 +265,13 @@ impl<'a> Fleets<'a> {
             if latecomers == Latecomers::RollOut {
                 driver.progress.tell(Progress::HostsJoined { fleet: name.clone(), hosts: late.len() });
             }
-            let Driven { ending, failures } = driver.run(seen).await;
-            driven.ending = ending;
+            let Driven { ending, failures } = driver.run(seen, &mut records).await;
+            end.ending = ending;
             for failure in failures {
-                note(&mut driven.failures, failure);
+                note(&mut end.failures, failure);
             }
         }
-        (driven, missed)
+        (end, missed)
     }
 }
 
@@ -234,20 +284,34 @@ pub(super) async fn see_all(
 ) -> FleetSight {
     let clients = context.locations.at(&fleet.location);
     let observation = async {
-        let (clusters, unmeant) = fleet::clusters(clients, name, fleet).await?;
-        let mut observation = fleet::observe(clients, name, &clusters, Listing::All, revision).await?;
-        observation.unseen.extend(unmeant);
-        Ok(observation)
+        let place = record_place(context);
+        match &fleet.members {
+            Members::Clusters(patterns) => {
+                let (clusters, unmeant) = fleet::clusters(clients, name, patterns).await?;
+                let mut observation =
+                    fleet::observe(clients, name, &clusters, Listing::All, revision).await?;
+                observation.unseen.extend(unmeant);
+                Ok(observation)
+            }
+            Members::Tags(tags) => fleet::observe_tagged(clients, place, name, tags).await,
+            Members::Instances(ids) => fleet::observe_named(clients, place, name, ids).await,
+        }
     };
     match observation.await {
         Err(failure) => FleetSight::Failed { failure },
-        Ok(FleetObservation { hosts, registered, unseen, empty }) => {
+        Ok(FleetObservation { hosts, registered, unseen, empty, records: _ }) => {
             let holdings = Holding::of(&hosts);
             let desired = rollout::Desired { revision: revision.clone(), version_id: VersionId::new("") };
             let seen = Seen::new(&policy(fleet, FailedHosts::LeaveAlone), desired, hosts, registered);
             FleetSight::Seen { revision: revision.clone(), hosts: seen.report(), holdings, empty, unseen }
         }
     }
+}
+
+/// Where it is recorded what hosts outside ECS's view hold.
+fn record_place<'a>(context: &Context<'a>) -> RecordPlace<'a> {
+    let state = &context.config.state;
+    RecordPlace { s3: &context.locations.at(&state.location).s3, state }
 }
 
 /// ECS may list hosts that are current, since the filter's exact meaning is not documented.

@@ -1,27 +1,19 @@
 //! Hosts that join a fleet while a pass restarts its hosts.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
-use regcred_sandbox::control::HeldCall;
 use regcred_sandbox::hosts::{HostSpec, Life};
-use regcred_sandbox::{Effect, Fault, Match, Service};
+use regcred_sandbox::{Fault, Service};
 use serde_json::{Value, json};
 
 use crate::schemas;
 use crate::tools::Ended;
 use crate::world::{
-    self, Call, GOOD, HARBOR_IMAGE, HARBOR_PASSWORD, World, by_name, count, fault, host, sha256, with_hosts,
+    self, Call, GOOD, HARBOR_IMAGE, HARBOR_PASSWORD, World, by_name, count, held, host, sha256, with_hosts,
 };
 
 fn pair() -> Vec<HostSpec> {
     vec![host(GOOD[0], "web", Life::Memory), host(GOOD[4], "batch", Life::Memory)]
-}
-
-/// A fault that holds the `nth` call of an operation alone.
-fn held(service: Service, operation: &str, nth: u64) -> Fault {
-    let Fault { calls, effect } = fault(service, operation, Effect::HoldBefore);
-    Fault { calls: Match { nth: Some(nth), times: Some(1), ..calls }, effect }
 }
 
 /// Runs a command, and has a host join each time that a call is held. What the command told, and its calls.
@@ -37,13 +29,7 @@ async fn joined_during(
         client.set_faults(std::slice::from_ref(&hold)).unwrap();
         let arguments = arguments.iter().copied().chain(["--output", "json"]).collect::<Vec<_>>();
         started.get_or_insert_with(|| world.regcred(&arguments).start());
-        let until = Instant::now() + Duration::from_mins(1);
-        // A call that was held before may be listed until it is cut.
-        let is_meant = |call: &HeldCall| Some(&call.operation) == hold.calls.operation.as_ref();
-        while !client.held().unwrap().iter().any(is_meant) {
-            assert!(Instant::now() < until, "{hold:?} never held a call");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        world.until_held(hold.calls.operation.as_deref().unwrap()).await;
         client.add_host(&spec).unwrap();
     }
     client.set_faults(&[]).unwrap();

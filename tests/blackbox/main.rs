@@ -27,6 +27,7 @@ mod iam;
 mod latecomers;
 mod lies;
 mod messages;
+mod outside;
 mod plans;
 mod processes;
 mod rollouts;

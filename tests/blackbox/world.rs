@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regcred_sandbox::client::Client;
 use regcred_sandbox::control::{HostView, Presented, PullView};
@@ -149,6 +149,12 @@ pub(crate) fn fault(service: Service, operation: &str, effect: Effect) -> Fault 
         ..Match::default()
     };
     Fault { calls, effect }
+}
+
+/// A fault that holds the `nth` call of an operation alone, by anyone but a host.
+pub(crate) fn held(service: Service, operation: &str, nth: u64) -> Fault {
+    let Fault { calls, effect } = fault(service, operation, Effect::HoldBefore);
+    Fault { calls: Match { nth: Some(nth), times: Some(1), ..calls }, effect }
 }
 
 /// [`DEMO`], for hosts in memory: they take no time, and so nothing has to wait for them.
@@ -378,6 +384,21 @@ impl World {
     pub(crate) fn calls(&self) -> Vec<Call> {
         let log = self.client().calls().expect("the sandbox answers");
         log.lines().map(|line| serde_json::from_str(line).expect("the log is JSON, a line a call")).collect()
+    }
+
+    /// Waits until a fault holds a call of this operation. One that an earlier fault held may be listed until it is cut.
+    pub(crate) async fn until_held(&self, operation: &str) {
+        let until = Instant::now() + Duration::from_mins(1);
+        while !self
+            .client()
+            .held()
+            .expect("the sandbox answers")
+            .iter()
+            .any(|call| call.operation == operation)
+        {
+            assert!(Instant::now() < until, "no {operation} was ever held");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(crate) fn host(&self, id: &str) -> HostView {

@@ -142,6 +142,21 @@ pub enum Platform {
     Windows,
     /// AWS's own instances: no ecs.config, no SSM, and no way onto them.
     ManagedInstance,
+    /// No ECS agent runs there; SSM knows such machines.
+    MacOs,
+}
+
+impl Platform {
+    /// Reads `PlatformType` and `PlatformName` of `DescribeInstanceInformation`, for a host whose attributes cannot be seen.
+    /// A Bottlerocket that does not call itself so is taken for Linux, and its host script refuses there.
+    pub fn of_node(kind: &str, name: &str) -> Self {
+        match kind {
+            "Windows" => Self::Windows,
+            "MacOS" => Self::MacOs,
+            _ if name.to_ascii_lowercase().starts_with("bottlerocket") => Self::Bottlerocket,
+            _ => Self::Linux,
+        }
+    }
 }
 
 /// The attributes of a container instance that regcred reads.
@@ -298,17 +313,33 @@ impl fmt::Display for InstanceStatus {
     }
 }
 
-/// One registered container instance, as ECS and SSM describe it.
+/// One host of a fleet, as ECS and SSM describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     pub id: HostId,
+    pub membership: Membership,
+    pub attributes: Attributes,
+    pub ping: Ping,
+}
+
+/// Whether ECS can be asked about a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is a container instance of a cluster of its fleet.
+    Registered(Registration),
+    /// Its fleet is told by tags or ids of SSM, and where its agent is registered is not known here. What it holds is
+    /// proven by the host script alone, and recorded in an object of regcred's own.
+    Outside,
+}
+
+/// A container instance, as ECS describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
     pub cluster: ClusterName,
     pub arn: ContainerInstanceArn,
-    pub attributes: Attributes,
     pub status: InstanceStatus,
     /// What ECS last said. It flips several times an hour by nature, so nothing is refused because of it.
     pub agent_connected: bool,
-    pub ping: Ping,
 }
 
 /// How a host stands to a desired revision, before anything is done.
@@ -336,6 +367,7 @@ pub enum Unsupported {
     Windows,
     /// An ECS Managed Instance, which needs no restart.
     ManagedInstance,
+    MacOs,
     /// Another registration of the same instance is the live one; this one is left over from an agent that lost its
     /// state, and stays until somebody deregisters it.
     StaleRegistration,
@@ -359,6 +391,7 @@ impl fmt::Display for Unsupported {
             Self::Bottlerocket => platform::BOTTLEROCKET.why,
             Self::Windows => platform::WINDOWS.why,
             Self::ManagedInstance => platform::MANAGED_INSTANCES.why,
+            Self::MacOs => platform::MACOS.why,
             Self::StaleRegistration => "this registration is left over; the instance is registered anew",
         })
     }
@@ -390,6 +423,19 @@ pub enum FailedHosts {
 }
 
 impl Host {
+    /// Its container instance, where ECS can be asked about it.
+    pub fn registration(&self) -> Option<&Registration> {
+        match &self.membership {
+            Membership::Registered(registration) => Some(registration),
+            Membership::Outside => None,
+        }
+    }
+
+    /// Its cluster. Hosts outside ECS's view have none; those of a fleet are one group.
+    pub fn cluster(&self) -> Option<&ClusterName> {
+        self.registration().map(|registration| &registration.cluster)
+    }
+
     /// Whether this revision was tried on it and did not load.
     pub fn failed_with(&self, revision: &Revision) -> bool {
         self.attributes.failed.as_ref().is_some_and(|failed| failed.is_of(revision))
@@ -403,19 +449,21 @@ impl Host {
             Platform::Bottlerocket => return Standing::Unsupported(Unsupported::Bottlerocket),
             Platform::Windows => return Standing::Unsupported(Unsupported::Windows),
             Platform::ManagedInstance => return Standing::Unsupported(Unsupported::ManagedInstance),
+            Platform::MacOs => return Standing::Unsupported(Unsupported::MacOs),
         }
-        match &self.status {
-            InstanceStatus::Deregistering | InstanceStatus::Inactive => return Standing::Gone,
+        let status = self.registration().map(|registration| &registration.status);
+        match status {
+            Some(InstanceStatus::Deregistering | InstanceStatus::Inactive) => return Standing::Gone,
             _ if self.attributes.recorded.as_ref() == Some(desired) => return Standing::Current,
             _ if self.failed_with(desired) && failed == FailedHosts::LeaveAlone => {
                 return Standing::FailedBefore;
             }
-            InstanceStatus::Active | InstanceStatus::Draining => {}
-            other @ (InstanceStatus::Registering
-            | InstanceStatus::RegistrationFailed
-            | InstanceStatus::Other(_)) => {
-                return Standing::Unreachable(Unreachable::NotActive(other.clone()));
-            }
+            None | Some(InstanceStatus::Active | InstanceStatus::Draining) => {}
+            Some(
+                other @ (InstanceStatus::Registering
+                | InstanceStatus::RegistrationFailed
+                | InstanceStatus::Other(_)),
+            ) => return Standing::Unreachable(Unreachable::NotActive(other.clone())),
         }
         match &self.ping {
             Ping::Online => Standing::Changed,
@@ -449,6 +497,19 @@ mod tests {
             "I-12345678",
         ] {
             assert_eq!(HostId::parse(bad), Err(HostIdError(bad.to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ssm_tells_the_platform_of_a_node() {
+        for (kind, name, platform) in [
+            ("Linux", "Amazon Linux", Platform::Linux),
+            ("Linux", "Bottlerocket", Platform::Bottlerocket),
+            ("Windows", "Microsoft Windows Server 2022 Datacenter", Platform::Windows),
+            ("MacOS", "macOS", Platform::MacOs),
+            ("", "", Platform::Linux),
+        ] {
+            assert_eq!(Platform::of_node(kind, name), platform, "{kind} {name}");
         }
     }
 
@@ -504,18 +565,24 @@ mod tests {
         let leave = FailedHosts::LeaveAlone;
         let host = || Host {
             id: HostId::parse("i-12345678").unwrap(),
-            cluster: ClusterName::new("web"),
-            arn: ContainerInstanceArn::new("arn:1"),
+            membership: Membership::Registered(Registration {
+                cluster: ClusterName::new("web"),
+                arn: ContainerInstanceArn::new("arn:1"),
+                status: InstanceStatus::Active,
+                agent_connected: true,
+            }),
             attributes: Attributes { platform: Platform::Linux, recorded: None, failed: None },
-            status: InstanceStatus::Active,
-            agent_connected: true,
             ping: Ping::Online,
         };
+        let in_ecs = |host: &mut Host, change: fn(&mut Registration)| match &mut host.membership {
+            Membership::Registered(registration) => change(registration),
+            Membership::Outside => panic!("it is registered"),
+        };
         let failed = |revision| Some(RecordedFailure::Revision(Revision::from_recorded(revision)));
-        let cases: [(Change<'_>, FailedHosts, Standing); 16] = [
+        let cases: [(Change<'_>, FailedHosts, Standing); 18] = [
             (&|_| {}, leave, Standing::Changed),
-            (&|host| host.agent_connected = false, leave, Standing::Changed),
-            (&|host| host.status = InstanceStatus::Draining, leave, Standing::Changed),
+            (&|host| in_ecs(host, |it| it.agent_connected = false), leave, Standing::Changed),
+            (&|host| in_ecs(host, |it| it.status = InstanceStatus::Draining), leave, Standing::Changed),
             (
                 &|host| host.attributes.recorded = Some(Revision::from_recorded("r0")),
                 leave,
@@ -549,10 +616,19 @@ mod tests {
                 leave,
                 Standing::Unsupported(Unsupported::ManagedInstance),
             ),
-            (&|host| host.status = InstanceStatus::Inactive, leave, Standing::Gone),
-            (&|host| host.status = InstanceStatus::Deregistering, leave, Standing::Gone),
+            (&|host| in_ecs(host, |it| it.status = InstanceStatus::Inactive), leave, Standing::Gone),
+            (&|host| in_ecs(host, |it| it.status = InstanceStatus::Deregistering), leave, Standing::Gone),
+            (&|host| host.membership = Membership::Outside, leave, Standing::Changed),
             (
-                &|host| host.status = InstanceStatus::Registering,
+                &|host| {
+                    host.membership = Membership::Outside;
+                    host.ping = Ping::ConnectionLost;
+                },
+                leave,
+                Standing::Unreachable(Unreachable::NotOnline(Ping::ConnectionLost)),
+            ),
+            (
+                &|host| in_ecs(host, |it| it.status = InstanceStatus::Registering),
                 leave,
                 Standing::Unreachable(Unreachable::NotActive(InstanceStatus::Registering)),
             ),

@@ -18,6 +18,7 @@ pub mod lint;
 pub mod login;
 pub mod names;
 pub mod observed;
+pub mod outside;
 pub mod plan;
 pub mod platform;
 pub mod probe;

@@ -3,6 +3,7 @@
 //! A plan can be printed, serialised, compared and refused; applying it leaves no choice open. It must not know how
 //! anything is read or written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -67,14 +68,17 @@ impl Estimate {
         if forecast.hosts == 0 {
             return Self::default();
         }
-        let rounds = forecast
-            .down_at_once_by_cluster
+        let mut groups: BTreeMap<Option<&ClusterName>, usize> = BTreeMap::new();
+        for host in hosts.iter().filter(|host| host.outcome == HostOutcome::Waiting) {
+            *groups.entry(host.cluster.as_ref()).or_default() += 1;
+        }
+        // A fleet without clusters is one group.
+        let at_once = |cluster: Option<&ClusterName>| {
+            cluster.map_or(Some(&forecast.down_at_once), |name| forecast.down_at_once_by_cluster.get(name))
+        };
+        let rounds = groups
             .iter()
-            .map(|(cluster, at_once)| {
-                let waiting =
-                    |host: &&HostReport| host.cluster == *cluster && host.outcome == HostOutcome::Waiting;
-                hosts.iter().filter(waiting).count().div_ceil((*at_once).max(1))
-            })
+            .map(|(cluster, waiting)| waiting.div_ceil(at_once(*cluster).copied().unwrap_or(1).max(1)))
             .max()
             .unwrap_or(0);
         // The first host has a round to itself.
@@ -88,7 +92,7 @@ impl Estimate {
         // Each host's record is taken back before it is sent to, and put when it is proven.
         let records = 2 * forecast.hosts.div_ceil(ATTRIBUTES_PER_CALL);
         // Each cluster is looked at once more in the end.
-        let last_look = forecast.down_at_once_by_cluster.len();
+        let last_look = groups.len();
         // GetDocument, once.
         let document = 1;
         Self {
@@ -263,12 +267,19 @@ pub struct FleetStep {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a fleet, and most that are looked at closely are rollouts"
+)]
 pub enum FleetAction {
     /// The hosts that ECS listed as different, and what can be done about each.
     Rollout {
         revision: Revision,
         /// Registered container instances, of the clusters with a host to be restarted.
         registered: Vec<(ClusterName, usize)>,
+        /// How many hosts it has, where it is told by tags or ids.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outside: Option<usize>,
         hosts: Vec<HostReport>,
         /// Clusters or hosts that could not be looked at.
         #[serde(skip_serializing_if = "Vec::is_empty")]

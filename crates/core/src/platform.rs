@@ -98,6 +98,10 @@ pub const WINDOWS: NotRestarted = NotRestarted {
     instead: "set ECS_ENGINE_AUTH_DATA in the machine's environment, or use repositoryCredentials",
 };
 
+/// No platform of ECS, but SSM knows such machines, and a tag may mean one.
+pub const MACOS: NotRestarted =
+    NotRestarted { why: "no ECS agent runs on macOS", instead: "leave it out of the fleet" };
+
 pub const MANAGED_INSTANCES: NotRestarted = NotRestarted {
     why: "ECS Managed Instances have no ecs.config, and AWS lets nobody onto them",
     instead: "nothing is to be restarted: let its tasks use repositoryCredentials, which read the secret at each start",

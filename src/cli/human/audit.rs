@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use regcred_core::audit::{Audit, AuditSight, Finding, FleetAudit, HostAudit, Told};
-
+use regcred_core::audit::{Audit, AuditSight, Finding, FleetAudit, HostAudit, RecordPlace, Told};
 use regcred_core::host::ClusterName;
+use regcred_core::names::FleetName;
 
 use super::{Page, counted, number};
 use crate::cli::output::three_lines;
@@ -20,7 +20,7 @@ pub(crate) fn audit(audit: &Audit) -> String {
                 for failure in unseen.iter().chain(failures) {
                     page.line(three_lines(failure));
                 }
-                not_in_order(&mut page, hosts);
+                not_in_order(&mut page, fleet, hosts);
             }
         }
     }
@@ -48,9 +48,12 @@ fn tally(hosts: &[HostAudit]) -> String {
     if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }
 
+/// What the hosts of one group have in common: their rank, what is told of them, and their cluster.
+type Alike<'a> = (u8, String, Option<&'a ClusterName>);
+
 /// What differs comes first, then what could not be asked.
-fn not_in_order(page: &mut Page, hosts: &[HostAudit]) {
-    let mut groups: BTreeMap<(u8, String, &ClusterName), (Told, Vec<&HostAudit>)> = BTreeMap::new();
+fn not_in_order(page: &mut Page, fleet: &FleetName, hosts: &[HostAudit]) {
+    let mut groups: BTreeMap<Alike<'_>, (Told, Vec<&HostAudit>)> = BTreeMap::new();
     for host in hosts {
         let rank = match host.finding {
             Finding::Agrees => continue,
@@ -59,18 +62,27 @@ fn not_in_order(page: &mut Page, hosts: &[HostAudit]) {
             Finding::Unsupported { .. } => 2,
         };
         let Some(told) = host.told() else { continue };
-        let group = groups.entry((rank, told.what.clone(), &host.cluster));
+        let group = groups.entry((rank, told.what.clone(), host.cluster.as_ref()));
         group.or_insert_with(|| (told, Vec::new())).1.push(host);
     }
     for ((_, what, cluster), (Told { what: _, now, remedy }, hosts)) in groups {
         page.line(what);
         let ids: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
         for (i, line) in ids.chunks(4).enumerate() {
-            let place = if i == 0 { format!(" ({cluster})") } else { String::new() };
+            let place = match (i, cluster) {
+                (0, Some(cluster)) => format!(" ({cluster})"),
+                _ => String::new(),
+            };
             page.line(format!("  {}{place}", line.join(" ")));
         }
         page.line(format!("  now:   {now}"));
-        let instances: Vec<_> = hosts.iter().map(|host| &host.container_instance_arn).collect();
-        page.line(format!("  to do: {}", remedy.text(cluster, &instances)));
+        let place = match cluster {
+            Some(cluster) => RecordPlace::Attributes {
+                cluster,
+                instances: hosts.iter().filter_map(|host| host.container_instance_arn.as_ref()).collect(),
+            },
+            None => RecordPlace::Object { fleet },
+        };
+        page.line(format!("  to do: {}", remedy.text(&place)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use regcred_core::host::ClusterName;
 use regcred_core::names::FleetName;
 use regcred_core::report::HostCounts;
 use regcred_core::rollout::{Explanation, HostOutcome, HostReport};
@@ -19,7 +20,7 @@ pub(super) enum Told {
 
 /// Names every host that is not up to date, and why; those of one cluster with one reason share a line.
 pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostReport], told: Told) {
-    let mut groups: BTreeMap<(u8, String, &str), Vec<&HostReport>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u8, String, Option<&ClusterName>), Vec<&HostReport>> = BTreeMap::new();
     for host in hosts {
         let rank = match &host.outcome {
             HostOutcome::Current | HostOutcome::Proven { .. } | HostOutcome::Gone => continue,
@@ -35,13 +36,17 @@ pub(super) fn not_updated(page: &mut Page, fleet: &FleetName, hosts: &[HostRepor
             HostOutcome::Unsupported { .. } => 9,
         };
         let (outcome, _) = said(&host.outcome, told);
-        groups.entry((rank, outcome, host.cluster.as_str())).or_default().push(host);
+        groups.entry((rank, outcome, host.cluster.as_ref())).or_default().push(host);
     }
     for ((_, outcome, cluster), hosts) in groups {
         page.line(outcome);
         let ids: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
         for (i, line) in ids.chunks(4).enumerate() {
-            let place = if i == 0 { format!(" ({fleet}, {cluster})") } else { String::new() };
+            let place = match (i, cluster) {
+                (0, Some(cluster)) => format!(" ({fleet}, {cluster})"),
+                (0, None) => format!(" ({fleet})"),
+                _ => String::new(),
+            };
             page.line(format!("  {}{place}", line.join(" ")));
         }
         if let Some((now, remedy)) = hosts.first().and_then(|host| said(&host.outcome, told).1) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regcred_core::credential::Expiry;
+use regcred_core::host::ClusterName;
+use regcred_core::names::FleetName;
 use regcred_core::plan::{
     CredentialPlan, FleetAction, FleetStep, HeldEntry, ObjectAction, ObjectStep, Plan, RegistryPlan,
     SecretAction, SecretStep,
@@ -147,17 +149,20 @@ fn fleets(page: &mut Page, steps: &[FleetStep]) {
                     words::hold(*why)
                 ));
             }
-            FleetAction::Rollout { registered, hosts, forecast, .. } => {
-                let all: usize = registered.iter().map(|(_, size)| size).sum();
+            FleetAction::Rollout { registered, outside, hosts, forecast, .. } => {
+                let all: usize = registered.iter().map(|(_, size)| size).chain(outside).sum();
+                let groups = match outside {
+                    Some(_) => format!("fleet {fleet}"),
+                    None => counted(registered.len(), "cluster"),
+                };
                 if forecast.hosts > 0 {
                     page.line(format!(
-                        "~ restart   {:<26}  {} in {location}",
+                        "~ restart   {:<26}  {groups} in {location}",
                         format!("{} of {} hosts", number(forecast.hosts), number(all)),
-                        counted(registered.len(), "cluster")
                     ));
                     for (cluster, size) in registered {
                         let changed = |host: &&HostReport| {
-                            host.cluster == *cluster && host.outcome == HostOutcome::Waiting
+                            host.cluster.as_ref() == Some(cluster) && host.outcome == HostOutcome::Waiting
                         };
                         let changed = hosts.iter().filter(changed).count();
                         page.line(format!(
@@ -168,7 +173,7 @@ fn fleets(page: &mut Page, steps: &[FleetStep]) {
                         ));
                     }
                 }
-                aside(page, hosts);
+                aside(page, fleet, hosts);
             }
         }
     }
@@ -178,7 +183,7 @@ fn fleets(page: &mut Page, steps: &[FleetStep]) {
 const SHOWN_IDS: usize = 4;
 
 /// Those that are listed as different and will not be restarted, by reason and cluster.
-pub(super) fn aside(page: &mut Page, hosts: &[HostReport]) {
+pub(super) fn aside(page: &mut Page, fleet: &FleetName, hosts: &[HostReport]) {
     let mut groups: BTreeMap<(&str, String), BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for host in hosts {
         let group = match &host.outcome {
@@ -198,8 +203,9 @@ pub(super) fn aside(page: &mut Page, hosts: &[HostReport]) {
             | HostOutcome::Joined
             | HostOutcome::Gone => continue,
         };
-        let ids = groups.entry(group).or_default().entry(host.cluster.as_str()).or_default();
-        ids.push(host.host.as_str());
+        // Hosts without a cluster are told by their fleet.
+        let place = host.cluster.as_ref().map_or(fleet.as_str(), ClusterName::as_str);
+        groups.entry(group).or_default().entry(place).or_default().push(host.host.as_str());
     }
     for ((kind, why), clusters) in groups {
         let ids: Vec<&str> = clusters.values().flatten().copied().collect();

@@ -6,10 +6,9 @@ use std::time::Duration;
 use regcred_core::names::{EcsConfigName, FleetName, LocationName};
 use regcred_core::rollout::MaxUnavailable;
 
-use super::locations::are_one_place;
 use super::{Bounds, Rules, aws};
-use crate::config::problem::{End, KeyPath};
-use crate::config::{ClusterPattern, Config, DocumentCheck, Fleet, raw, span};
+use crate::config::problem::KeyPath;
+use crate::config::{DocumentCheck, Fleet, raw, span};
 
 const POLL_INTERVAL: Bounds = Bounds {
     least: Duration::from_millis(100),
@@ -52,6 +51,8 @@ impl Rules<'_, '_> {
             ecs_config,
             location,
             clusters,
+            tags,
+            instances,
             max_unavailable,
             max_errors,
             document,
@@ -71,7 +72,7 @@ impl Rules<'_, '_> {
             (None, Some(read)) => self.known_location(read.location.as_deref()),
             (None, None) => None,
         };
-        let clusters = self.clusters(clusters, &path.key("clusters"));
+        let members = self.members(clusters.as_deref(), tags.as_ref(), instances.as_deref(), &path);
         let max_unavailable = self.max_unavailable(max_unavailable, &path.key("max_unavailable"));
         let documented = self.hold(
             &path.key("document"),
@@ -104,7 +105,7 @@ impl Rules<'_, '_> {
         Some(Fleet {
             ecs_config: EcsConfigName::new(ecs_config),
             location: location?,
-            clusters: clusters?,
+            members: members?,
             max_unavailable: max_unavailable?,
             max_errors: *max_errors,
             document: document.clone(),
@@ -126,42 +127,6 @@ impl Rules<'_, '_> {
         given.filter(|name| names.contains(name)).or_else(only).map(Into::into)
     }
 
-    fn clusters(&mut self, raw: &[String], path: &KeyPath) -> Option<Vec<ClusterPattern>> {
-        if raw.is_empty() {
-            self.error(
-                path,
-                "no cluster is listed",
-                "a fleet without one has no hosts",
-                "list names of clusters; `*` and `?` stand for other characters",
-            );
-            return None;
-        }
-        let mut patterns: Vec<ClusterPattern> = Vec::new();
-        for (index, text) in raw.iter().enumerate() {
-            match ClusterPattern::parse(text) {
-                Ok(pattern) => {
-                    if patterns.contains(&pattern) {
-                        self.findings.warning(
-                            &path.index(index),
-                            End::Value,
-                            format!("`{pattern}` is listed twice"),
-                            "once is enough",
-                            "remove one of the two",
-                        );
-                    }
-                    patterns.push(pattern);
-                }
-                Err(why) => self.error(
-                    &path.index(index),
-                    "this cannot be the name of a cluster",
-                    why,
-                    "write the name and not the ARN; `*` and `?` stand for other characters",
-                ),
-            }
-        }
-        (patterns.len() == raw.len()).then_some(patterns)
-    }
-
     fn max_unavailable(&mut self, text: &str, path: &KeyPath) -> Option<MaxUnavailable> {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let limit = match text.strip_suffix('%') {
@@ -181,41 +146,5 @@ impl Rules<'_, '_> {
             );
         }
         limit
-    }
-
-    /// A host obeys the limits of one fleet and reads one `ecs.config`.
-    pub(super) fn clusters_are_in_one_fleet(&mut self, config: &Config) {
-        let all: Vec<_> = config
-            .fleets
-            .iter()
-            .flat_map(|(name, fleet)| {
-                fleet.clusters.iter().enumerate().map(move |(i, pattern)| (name, fleet, i, pattern))
-            })
-            .collect();
-        for (n, (name, fleet, index, pattern)) in all.iter().enumerate() {
-            let place = config.locations.get(&fleet.location);
-            let twin = all[..n].iter().find(|(other_name, other, _, other_pattern)| {
-                let same_place = fleet.location == other.location
-                    || place
-                        .zip(config.locations.get(&other.location))
-                        .is_some_and(|(a, b)| are_one_place(a, b));
-                name != other_name && same_place && pattern.intersects(other_pattern)
-            });
-            let Some((other_name, _, _, other_pattern)) = twin else { continue };
-            let what = match (pattern.as_exact(), other_pattern.as_exact()) {
-                (Some(cluster), _) | (None, Some(cluster)) => {
-                    format!("cluster `{cluster}` is in fleet `{other_name}` too")
-                }
-                (None, None) => format!(
-                    "`{pattern}`, and `{other_pattern}` of fleet `{other_name}`, can mean one cluster"
-                ),
-            };
-            self.error(
-                &KeyPath::top("fleets").key(name.as_str()).key("clusters").index(*index),
-                what,
-                "its hosts would be restarted for both in turn, and the limits of neither would hold",
-                "let each cluster be meant by one fleet only",
-            );
-        }
     }
 }

@@ -7,6 +7,7 @@ mod aws;
 mod ecs_configs;
 mod fleets;
 mod locations;
+mod members;
 mod registries;
 mod sources;
 mod vault;
@@ -57,6 +58,7 @@ pub(super) fn apply<'a>(
     rules.servers_are_listed_once(&config);
     rules.objects_are_written_once(&config);
     rules.clusters_are_in_one_fleet(&config);
+    rules.instances_are_in_one_fleet(&config);
     rules.everything_is_used();
     Some(config)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Difference, Finding, HostAudit, Untold};
 use crate::host::{ClusterName, ContainerInstanceArn};
+use crate::names::FleetName;
 use crate::rollout::explain::reported;
 
 /// A finding in a person's words. Lowercase fragments without a full stop.
@@ -88,13 +89,26 @@ impl Difference {
     }
 }
 
+/// Where it is on record what hosts hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordPlace<'a> {
+    /// On these container instances of one cluster.
+    Attributes { cluster: &'a ClusterName, instances: Vec<&'a ContainerInstanceArn> },
+    /// In the object of a fleet that is told by tags or ids.
+    Object { fleet: &'a FleetName },
+}
+
 impl Remedy {
     /// Follows "to do: ".
-    pub fn text(self, cluster: &ClusterName, instances: &[&ContainerInstanceArn]) -> String {
-        match self {
-            Self::Do(text) => text.to_owned(),
-            Self::TakeRecordBack => {
-                let target = match instances {
+    pub fn text(self, place: &RecordPlace<'_>) -> String {
+        match (self, place) {
+            (Self::Do(text), _) => text.to_owned(),
+            (Self::TakeRecordBack, RecordPlace::Object { fleet }) => format!(
+                "delete the object hosts/{fleet}.json below the state's prefix, in which they are recorded; then regcred \
+                 sync, which asks all hosts of the fleet again"
+            ),
+            (Self::TakeRecordBack, RecordPlace::Attributes { cluster, instances }) => {
+                let target = match instances.as_slice() {
                     [one] => one.as_str(),
                     _ => "ARN",
                 };

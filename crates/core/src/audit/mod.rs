@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::explain::{Remedy, Told};
+pub use self::explain::{RecordPlace, Remedy, Told};
 use crate::fingerprint::Revision;
 use crate::host::{
     ClusterName, ContainerInstanceArn, Host, HostId, InstanceStatus, PENDING_REVISION, Ping, Platform,
@@ -68,8 +68,12 @@ pub enum AuditSight {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HostAudit {
     pub host: HostId,
-    pub cluster: ClusterName,
-    pub container_instance_arn: ContainerInstanceArn,
+    /// Its cluster, unless its fleet is told by tags or ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterName>,
+    /// Its container instance, unless its fleet is told by tags or ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_instance_arn: Option<ContainerInstanceArn>,
     /// What it is recorded to hold; `None` where no proof is on record.
     pub recorded: Option<Revision>,
     #[serde(flatten)]
@@ -195,15 +199,16 @@ pub fn may_ask(host: &Host) -> Result<(), Unasked> {
         Platform::Bottlerocket => return Err(Unasked::Unsupported(Unsupported::Bottlerocket)),
         Platform::Windows => return Err(Unasked::Unsupported(Unsupported::Windows)),
         Platform::ManagedInstance => return Err(Unasked::Unsupported(Unsupported::ManagedInstance)),
+        Platform::MacOs => return Err(Unasked::Unsupported(Unsupported::MacOs)),
     }
-    match &host.status {
-        InstanceStatus::Active | InstanceStatus::Draining => {}
-        InstanceStatus::Deregistering | InstanceStatus::Inactive => return Err(Unasked::Gone),
-        other @ (InstanceStatus::Registering
-        | InstanceStatus::RegistrationFailed
-        | InstanceStatus::Other(_)) => {
-            return Err(Unasked::Unreachable(Unreachable::NotActive(other.clone())));
-        }
+    match host.registration().map(|registration| &registration.status) {
+        None | Some(InstanceStatus::Active | InstanceStatus::Draining) => {}
+        Some(InstanceStatus::Deregistering | InstanceStatus::Inactive) => return Err(Unasked::Gone),
+        Some(
+            other @ (InstanceStatus::Registering
+            | InstanceStatus::RegistrationFailed
+            | InstanceStatus::Other(_)),
+        ) => return Err(Unasked::Unreachable(Unreachable::NotActive(other.clone()))),
     }
     match &host.ping {
         Ping::Online => Ok(()),
@@ -225,8 +230,8 @@ pub fn judge(published: &Published, hosts: &[Host], probes: &BTreeMap<HostId, Ho
         };
         Some(HostAudit {
             host: host.id.clone(),
-            cluster: host.cluster.clone(),
-            container_instance_arn: host.arn.clone(),
+            cluster: host.cluster().cloned(),
+            container_instance_arn: host.registration().map(|registration| registration.arn.clone()),
             recorded: recorded(host).cloned(),
             finding,
             report: probe.and_then(HostProbe::report).cloned(),
@@ -257,9 +262,12 @@ fn recorded(host: &Host) -> Option<&Revision> {
 
 fn compare(published: &Published, host: &Host, hosts: &[Host], report: &ProbeReport) -> Finding {
     let mut differences = Vec::new();
-    if let Some(arn) = report.container_instance_arn.as_ref().filter(|arn| **arn != host.arn) {
+    let registered = |host: &Host, arn: &ContainerInstanceArn| {
+        host.registration().is_none_or(|registration| registration.arn == *arn)
+    };
+    if let Some(arn) = report.container_instance_arn.as_ref().filter(|arn| !registered(host, arn)) {
         // What the host said is said of its live registration.
-        if hosts.iter().any(|other| other.id == host.id && other.arn == *arn) {
+        if hosts.iter().any(|other| other.id == host.id && registered(other, arn)) {
             return Finding::Unsupported { why: Unsupported::StaleRegistration };
         }
         differences.push(Difference::OtherRegistration { arn: arn.clone() });

@@ -1,5 +1,5 @@
 use super::*;
-use crate::host::{Attributes, RecordedFailure};
+use crate::host::{Attributes, Membership, RecordedFailure, Registration};
 use crate::invocation::NothingRan;
 use crate::script::AuthSource;
 
@@ -14,17 +14,25 @@ fn published() -> Published {
 fn host(recorded: Option<&str>) -> Host {
     Host {
         id: HostId::parse("i-12345678").unwrap(),
-        cluster: ClusterName::new("web"),
-        arn: ContainerInstanceArn::new("arn:1"),
+        membership: Membership::Registered(registration(|_| {})),
         attributes: Attributes {
             platform: Platform::Linux,
             recorded: recorded.map(Revision::from_recorded),
             failed: None,
         },
-        status: InstanceStatus::Active,
-        agent_connected: true,
         ping: Ping::Online,
     }
+}
+
+fn registration(change: impl FnOnce(&mut Registration)) -> Registration {
+    let mut registration = Registration {
+        cluster: ClusterName::new("web"),
+        arn: ContainerInstanceArn::new("arn:1"),
+        status: InstanceStatus::Active,
+        agent_connected: true,
+    };
+    change(&mut registration);
+    registration
 }
 
 /// Of a host that is as it should be.
@@ -151,7 +159,8 @@ fn in_a_bucket_without_versions_the_bytes_alone_are_compared() {
 #[test]
 fn a_registration_that_is_left_over_is_told_from_the_live_one() {
     let live = host(Some(REVISION));
-    let stale = Host { arn: ContainerInstanceArn::new("arn:0"), ..host(None) };
+    let left_over = registration(|it| it.arn = ContainerInstanceArn::new("arn:0"));
+    let stale = Host { membership: Membership::Registered(left_over), ..host(None) };
     let probes = BTreeMap::from([(live.id.clone(), answered(|_| ()))]);
     let findings: Vec<Finding> =
         judge(&published(), &[stale, live], &probes).into_iter().map(|host| host.finding).collect();
@@ -185,7 +194,8 @@ fn a_host_that_was_not_asked_says_why() {
         ..host(None)
     };
     assert_eq!(found(&windows, HostProbe::NoResult), Finding::Unsupported { why: Unsupported::Windows });
-    let gone = Host { status: InstanceStatus::Inactive, ..host(None) };
+    let inactive = registration(|it| it.status = InstanceStatus::Inactive);
+    let gone = Host { membership: Membership::Registered(inactive), ..host(None) };
     assert_eq!(judge(&published(), &[gone], &BTreeMap::new()), []);
 }
 
@@ -220,8 +230,20 @@ fn a_host_that_is_not_in_order_is_explained_by_what_to_see_to_first() {
     let right = host(Some(REVISION));
     let probes = BTreeMap::from([(right.id.clone(), lies)]);
     let told = judge(&published(), std::slice::from_ref(&right), &probes)[0].told().unwrap();
-    let command = told.remedy.text(&right.cluster, &[&right.arn]);
+    let registration = registration(|_| {});
+    let place = |instances| RecordPlace::Attributes { cluster: &registration.cluster, instances };
+    let command = told.remedy.text(&place(vec![&registration.arn]));
     assert!(command.contains("--cluster web") && command.contains("targetId=arn:1;"), "{command}");
-    let command = told.remedy.text(&right.cluster, &[&right.arn, &right.arn]);
+    let command = told.remedy.text(&place(vec![&registration.arn, &registration.arn]));
     assert!(command.contains("targetId=ARN for the ARN of each"), "{command}");
+    let command = told.remedy.text(&RecordPlace::Object { fleet: &"edge".into() });
+    assert!(command.contains("hosts/edge.json"), "{command}");
+}
+
+#[test]
+fn a_host_outside_ecs_may_be_registered_as_it_likes() {
+    let outside = Host { membership: Membership::Outside, ..host(Some(REVISION)) };
+    let elsewhere =
+        answered(|report| report.container_instance_arn = Some(ContainerInstanceArn::new("arn:9")));
+    assert_eq!(found(&outside, elsewhere), Finding::Agrees);
 }

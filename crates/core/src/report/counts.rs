@@ -44,7 +44,11 @@ impl HostCounts {
                 HostOutcome::Failed { .. } => &mut counts.failed,
                 HostOutcome::Unsupported { why: Unsupported::ManagedInstance } => &mut counts.exempt,
                 HostOutcome::Unsupported {
-                    why: Unsupported::Bottlerocket | Unsupported::Windows | Unsupported::StaleRegistration,
+                    why:
+                        Unsupported::Bottlerocket
+                        | Unsupported::Windows
+                        | Unsupported::MacOs
+                        | Unsupported::StaleRegistration,
                 } => &mut counts.unsupported,
                 HostOutcome::Unreachable { .. } => &mut counts.unreachable,
                 HostOutcome::FailedBefore { .. } => &mut counts.failed_before,

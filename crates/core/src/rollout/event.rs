@@ -51,6 +51,9 @@ pub enum Step {
     /// Put these attributes, at most [`super::ATTRIBUTES_PER_CALL`]: [`Event::Recorded`] or [`Event::RecordFailed`]
     /// with all the hosts.
     Record { cluster: ClusterName, attributes: Vec<Attribute> },
+    /// Write this into the record of the fleet's hosts outside ECS's view, in one write: [`Event::Recorded`] or
+    /// [`Event::RecordFailed`] with all the hosts.
+    Note { notes: Vec<Note> },
     /// Nothing to do before this time. Then [`Event::Time`].
     Wait { until: DateTime<Utc> },
     /// The end; nothing is in flight any more.
@@ -68,6 +71,14 @@ pub struct Instance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     pub instance: Instance,
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// What is recorded of one host outside ECS's view: what an [`Attribute`] would say of a container instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub host: HostId,
     pub name: &'static str,
     pub value: String,
 }

@@ -149,6 +149,7 @@ impl Unsupported {
             Self::Bottlerocket => platform::BOTTLEROCKET.instead,
             Self::Windows => platform::WINDOWS.instead,
             Self::ManagedInstance => platform::MANAGED_INSTANCES.instead,
+            Self::MacOs => platform::MACOS.instead,
             Self::StaleRegistration => "deregister this container instance",
         }
     }
@@ -196,6 +197,9 @@ impl fmt::Display for Halt {
             }
             Self::SendRefused { refusal } => write!(f, "no command could be sent: {refusal}"),
             Self::Unavailable { clusters } => {
+                if clusters.is_empty() {
+                    return f.write_str("hosts that may be down use up max_unavailable");
+                }
                 let names: Vec<&str> = clusters.iter().map(crate::host::ClusterName::as_str).collect();
                 write!(f, "hosts that may be down use up max_unavailable of {}", names.join(", "))
             }
@@ -211,6 +215,7 @@ impl fmt::Display for Refusal {
             Self::AccessDenied => "access denied",
             Self::Document => "the document is not there, or does not take these parameters",
             Self::ForeignDocument => "the document is not the one that regcred carries",
+            Self::Unrecorded => "what is recorded of its hosts could not be taken back",
             Self::Other(code) => code,
         })
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::host::{ClusterName, FAILED_ATTRIBUTE, NO_FAILURE, REVISION_ATTRIBUTE, RecordedFailure};
-use crate::rollout::event::{Attribute, CommandId, Instance, Step};
+use crate::host::{
+    ClusterName, FAILED_ATTRIBUTE, Membership, NO_FAILURE, REVISION_ATTRIBUTE, RecordedFailure, Registration,
+};
+use crate::rollout::event::{Attribute, CommandId, Instance, Note, Step};
 use crate::rollout::outcome::{HostOutcome, Lesson};
 use crate::rollout::phase::{Company, Phase, Record, Shown, Tracked, later};
-use crate::rollout::policy::{ATTRIBUTES_PER_CALL, Policy, SAMPLES_PER_CALL};
+use crate::rollout::policy::{ATTRIBUTES_PER_CALL, GATHERING, Policy, SAMPLES_PER_CALL};
 use crate::rollout::seen::{Desired, Looks, Seen};
 
 impl Seen {
@@ -44,8 +46,9 @@ impl Seen {
     pub(super) fn samples(&self, policy: &Policy, now: DateTime<Utc>) -> Vec<Step> {
         let mut due: BTreeMap<&ClusterName, Vec<Instance>> = BTreeMap::new();
         for tracked in self.hosts.values() {
+            let Some(registration) = tracked.host.registration() else { continue };
             if tracked.sample_due(policy).is_some_and(|due| due <= now) {
-                due.entry(&tracked.host.cluster).or_default().push(tracked.instance());
+                due.entry(&registration.cluster).or_default().push(tracked.instance(registration));
             }
         }
         due.into_iter()
@@ -59,14 +62,20 @@ impl Seen {
             .collect()
     }
 
-    pub(super) fn records(&self) -> Vec<Step> {
+    /// What is to be recorded now.
+    pub(super) fn records(&self, now: DateTime<Utc>) -> Vec<Step> {
         let mut calls: Vec<(&ClusterName, Company, Vec<Attribute>)> = Vec::new();
         for tracked in self.hosts.values() {
             let Phase::Ended { outcome, record: Record::Due { company, .. } } = &tracked.phase else {
                 continue;
             };
-            let attributes = tracked.attributes(outcome, &self.desired);
-            let cluster = &tracked.host.cluster;
+            let Some(registration) = tracked.host.registration() else { continue };
+            let attributes: Vec<Attribute> = tracked
+                .lessons(outcome, &self.desired)
+                .into_iter()
+                .map(|(name, value)| Attribute { instance: tracked.instance(registration), name, value })
+                .collect();
+            let cluster = &registration.cluster;
             let with_room = calls.iter_mut().find(|(name, others, call)| {
                 *name == cluster
                     && *others == Company::Any
@@ -78,9 +87,39 @@ impl Seen {
                 None => calls.push((cluster, *company, attributes)),
             }
         }
-        calls
+        let attributes = calls
             .into_iter()
-            .map(|(cluster, _, attributes)| Step::Record { cluster: cluster.clone(), attributes })
+            .map(|(cluster, _, attributes)| Step::Record { cluster: cluster.clone(), attributes });
+        let notes = self.notes_due().filter(|due| *due <= now).map(|_| Step::Note { notes: self.notes() });
+        attributes.chain(notes).collect()
+    }
+
+    /// When the record of hosts outside ECS's view is to be written, if something is to be noted there: as soon as none of
+    /// them is in flight, or what was learnt first has waited for [`GATHERING`].
+    fn notes_due(&self) -> Option<DateTime<Utc>> {
+        let outside = || self.hosts.values().filter(|tracked| tracked.host.membership == Membership::Outside);
+        let first = outside()
+            .filter_map(|tracked| match tracked.phase {
+                Phase::Ended { record: Record::Due { since, .. }, .. } => Some(since),
+                _ => None,
+            })
+            .min()?;
+        let in_flight =
+            outside().any(|tracked| matches!(tracked.phase, Phase::Sending { .. } | Phase::Sent { .. }));
+        Some(if in_flight { later(first, GATHERING) } else { first })
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let outside = self.hosts.values().filter(|tracked| tracked.host.membership == Membership::Outside);
+        outside
+            .filter_map(|tracked| match &tracked.phase {
+                Phase::Ended { outcome, record: Record::Due { .. } } => Some((tracked, outcome)),
+                _ => None,
+            })
+            .flat_map(|(tracked, outcome)| {
+                let note = |(name, value)| Note { host: tracked.host.id.clone(), name, value };
+                tracked.lessons(outcome, &self.desired).into_iter().map(note)
+            })
             .collect()
     }
 
@@ -90,35 +129,33 @@ impl Seen {
         let hosts = self.hosts.values();
         let samples = hosts.clone().filter_map(|tracked| tracked.sample_due(policy));
         let deadlines = hosts.filter_map(|tracked| tracked.deadline(policy));
-        polls.chain(samples).chain(deadlines).min()
+        polls.chain(samples).chain(deadlines).chain(self.notes_due()).min()
     }
 }
 
 impl Tracked {
-    fn instance(&self) -> Instance {
-        Instance { host: self.host.id.clone(), arn: self.host.arn.clone() }
+    fn instance(&self, registration: &Registration) -> Instance {
+        Instance { host: self.host.id.clone(), arn: registration.arn.clone() }
     }
 
-    /// What is to be recorded of a host that ended so.
-    fn attributes(&self, outcome: &HostOutcome, desired: &Desired) -> Vec<Attribute> {
-        let attribute =
-            |name, value: &str| Attribute { instance: self.instance(), name, value: value.to_owned() };
-        let revision = desired.revision.as_str();
+    /// What is to be recorded of a host that ended so: names and values of attributes.
+    fn lessons(&self, outcome: &HostOutcome, desired: &Desired) -> Vec<(&'static str, String)> {
+        let revision = desired.revision.to_string();
         let failed = &self.host.attributes.failed;
         match outcome.lesson() {
             Lesson::Nothing => Vec::new(),
             Lesson::Proven if failed.is_some() => {
-                vec![attribute(REVISION_ATTRIBUTE, revision), attribute(FAILED_ATTRIBUTE, NO_FAILURE)]
+                vec![(REVISION_ATTRIBUTE, revision), (FAILED_ATTRIBUTE, NO_FAILURE.to_owned())]
             }
-            Lesson::Proven => vec![attribute(REVISION_ATTRIBUTE, revision)],
-            Lesson::RevisionFailed => vec![attribute(FAILED_ATTRIBUTE, revision)],
+            Lesson::Proven => vec![(REVISION_ATTRIBUTE, revision)],
+            Lesson::RevisionFailed => vec![(FAILED_ATTRIBUTE, revision)],
             // That it did not take this revision is worth more than that it was out of sorts since.
             Lesson::Unproven if self.host.failed_with(&desired.revision) => {
-                vec![attribute(FAILED_ATTRIBUTE, revision)]
+                vec![(FAILED_ATTRIBUTE, revision)]
             }
             Lesson::Unproven => {
                 let times = failed.as_ref().map_or(0, RecordedFailure::times).saturating_add(1);
-                vec![attribute(FAILED_ATTRIBUTE, &RecordedFailure::Unproven { times }.value())]
+                vec![(FAILED_ATTRIBUTE, RecordedFailure::Unproven { times }.value())]
             }
         }
     }

@@ -17,7 +17,7 @@ pub struct Forecast {
     pub hosts: usize,
     /// How many of them are not known to run at the same time, at most.
     pub down_at_once: usize,
-    /// The same, of each cluster with hosts to be sent to.
+    /// The same, of each cluster with hosts to be sent to. Empty where the fleet is told by tags or ids, and is one group.
     pub down_at_once_by_cluster: BTreeMap<ClusterName, usize>,
     /// How many can end not proven before the rollout has stopped, at most: those that exceed `max_errors`, and those
     /// that are in flight at that time.
@@ -30,16 +30,15 @@ pub struct Forecast {
 
 /// Reckons what a rollout in this state would do at most.
 pub fn forecast(policy: &Policy, seen: &Seen) -> Forecast {
-    let rooms: Vec<(ClusterName, usize, usize)> = seen
-        .rooms(policy)
-        .into_iter()
-        .filter(|(_, room)| room.waiting > 0)
-        .map(|(name, room)| (name.clone(), room.limit, room.waiting))
+    let mut rooms = seen.rooms(policy);
+    rooms.retain(|_, room| room.waiting > 0);
+    let by_cluster: BTreeMap<ClusterName, usize> = rooms
+        .iter()
+        .filter_map(|(name, room)| Some(((*name)?.clone(), room.limit.min(room.waiting))))
         .collect();
-    let by_cluster: BTreeMap<ClusterName, usize> =
-        rooms.iter().map(|(name, limit, waiting)| (name.clone(), (*limit).min(*waiting))).collect();
-    let hosts: usize = rooms.iter().map(|(_, _, waiting)| waiting).sum();
-    let down: usize = by_cluster.values().sum();
+    let rooms: Vec<(usize, usize)> = rooms.into_values().map(|room| (room.limit, room.waiting)).collect();
+    let hosts: usize = rooms.iter().map(|(_, waiting)| waiting).sum();
+    let down: usize = rooms.iter().map(|(limit, waiting)| limit.min(waiting)).sum();
     let max_errors = usize::try_from(policy.max_errors).unwrap_or(usize::MAX);
     Forecast {
         hosts,
@@ -47,21 +46,20 @@ pub fn forecast(policy: &Policy, seen: &Seen) -> Forecast {
         down_at_once_by_cluster: by_cluster,
         failures: failures(hosts, down, max_errors),
         longest_seconds: longest(policy, &rooms).as_secs(),
-        commands: commands(rooms.into_iter().map(|(_, limit, waiting)| (limit, waiting)).collect()),
+        commands: commands(rooms),
     }
 }
 
 /// Rounds one after another, each as long as the rules let a host take: until its result is given up, until it is given
 /// up as not connected, and until its record is. A host that ends unproven keeps its place, so the limit of a cluster
 /// shrinks with each, down to one: with none left, the rollout halts.
-fn longest(policy: &Policy, rooms: &[(ClusterName, usize, usize)]) -> Duration {
+fn longest(policy: &Policy, rooms: &[(usize, usize)]) -> Duration {
     let errors = usize::try_from(policy.max_errors).unwrap_or(usize::MAX);
-    let of_cluster = |(_, limit, waiting): &(ClusterName, usize, usize)| {
-        waiting.div_ceil(limit.saturating_sub(errors).max(1))
-    };
+    let of_cluster =
+        |(limit, waiting): &(usize, usize)| waiting.div_ceil(limit.saturating_sub(errors).max(1));
     let Some(rounds) = rooms.iter().map(of_cluster).max() else { return Duration::ZERO };
     // Before any host is proven they go one by one, as long as each ends without having been touched.
-    let first = errors.saturating_add(1).min(rooms.iter().map(|(_, _, waiting)| waiting).sum());
+    let first = errors.saturating_add(1).min(rooms.iter().map(|(_, waiting)| waiting).sum());
     let round = policy
         .result_timeout()
         .saturating_add(policy.settle_timeout)

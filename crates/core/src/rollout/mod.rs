@@ -50,7 +50,7 @@ mod sending;
 
 use chrono::{DateTime, Utc};
 
-pub use event::{Attribute, CommandId, Event, Instance, Invocation, Sample, Step};
+pub use event::{Attribute, CommandId, Event, Instance, Invocation, Note, Sample, Step};
 pub use explain::Explanation;
 pub use forecast::{Forecast, forecast};
 pub use latecomers::Latecomers;
@@ -64,7 +64,7 @@ pub use seen::{Desired, Seen};
 /// What to do now. Either steps that are all due, or one [`Step::Wait`], or one [`Step::Done`]; never nothing.
 pub fn next(policy: &Policy, seen: &Seen, now: DateTime<Utc>) -> Vec<Step> {
     // Records first: a pass that dies between two steps leaves fewer hosts to ask again.
-    let mut steps = seen.records();
+    let mut steps = seen.records(now);
     steps.extend(seen.send(policy));
     steps.extend(seen.looks(policy, now));
     steps.extend(seen.samples(policy, now));

@@ -197,8 +197,12 @@ pub enum Recorded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HostReport {
     pub host: HostId,
-    pub cluster: ClusterName,
-    pub container_instance_arn: ContainerInstanceArn,
+    /// Its cluster, unless its fleet is told by tags or ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterName>,
+    /// Its container instance, unless its fleet is told by tags or ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_instance_arn: Option<ContainerInstanceArn>,
     #[serde(flatten)]
     pub outcome: HostOutcome,
     pub recorded: Recorded,
@@ -229,7 +233,8 @@ pub enum Halt {
     Errors { errors: usize, max_errors: u32 },
     /// The command was refused for a reason that every other host would meet too.
     SendRefused { refusal: Refusal },
-    /// The hosts that ended unproven use up `max_unavailable` of these clusters.
+    /// The hosts that ended unproven use up `max_unavailable` of these clusters; of none, where the fleet is told by tags
+    /// or ids, and is one group.
     Unavailable { clusters: Vec<ClusterName> },
 }
 
@@ -256,6 +261,8 @@ pub enum Refusal {
     Document,
     /// The document is not the one that regcred carries, so that SSM was not even asked.
     ForeignDocument,
+    /// What is recorded of the hosts could not be taken back, so that SSM was not even asked.
+    Unrecorded,
     /// Another error, by its code.
     Other(String),
 }

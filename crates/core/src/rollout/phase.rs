@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::host::{Host, Standing, Unreachable, Unsupported};
+use crate::host::{Host, Membership, Standing, Unreachable, Unsupported};
 use crate::invocation::NothingRan;
 use crate::rollout::event::{CommandId, Sample};
 use crate::rollout::outcome::{HostFailure, HostOutcome, Lesson, Unproven};
@@ -37,9 +37,11 @@ pub(super) enum Phase {
     Sending { since: DateTime<Utc> },
     /// SSM took the command.
     Sent { command: CommandId, since: DateTime<Utc>, invocation: Shown },
-    /// SSM says that it could not reach the host, which may be because it is gone: ECS is asked.
+    /// SSM says that it could not reach the host, which may be because it is gone: ECS is asked. Never of a host outside
+    /// ECS's view.
     Doubtful { why: NothingRan, since: DateTime<Utc>, looked: Option<DateTime<Utc>> },
-    /// The script says that the live agent holds the value: ECS has to see it connected twice.
+    /// The script says that the live agent holds the value: ECS has to see it connected twice. Never of a host outside
+    /// ECS's view.
     Settling {
         restarted: bool,
         since: DateTime<Utc>,
@@ -137,10 +139,11 @@ impl Tracked {
     }
 
     pub(super) fn doubt(&mut self, why: NothingRan, now: DateTime<Utc>) {
-        if why.may_be_gone() {
-            self.phase = Phase::Doubtful { why, since: now, looked: None };
-        } else {
-            self.end(nothing_ran(why), now);
+        match &self.host.membership {
+            Membership::Registered(_) if why.may_be_gone() => {
+                self.phase = Phase::Doubtful { why, since: now, looked: None };
+            }
+            Membership::Registered(_) | Membership::Outside => self.end(nothing_ran(why), now),
         }
     }
 
@@ -189,7 +192,10 @@ impl Tracked {
         let is_planned = version_id.as_ref() == Some(planned);
         match outcome {
             script::Outcome::Loaded | script::Outcome::Unchanged => {
-                let same_instance = container_instance_arn.is_none_or(|arn| arn == self.host.arn);
+                let registration = self.host.registration();
+                let same_instance = registration
+                    .zip(container_instance_arn)
+                    .is_none_or(|(registration, arn)| arn == registration.arn);
                 if superseded {
                     self.end(HostOutcome::Superseded, now);
                 } else if !is_planned {
@@ -201,8 +207,18 @@ impl Tracked {
                     self.end(unproven(Unproven::ArnChanged), now);
                 } else {
                     let restarted = restarted.unwrap_or(outcome == script::Outcome::Loaded);
-                    self.phase =
-                        Phase::Settling { restarted, since: now, looked: None, connected_since: None };
+                    match &self.host.membership {
+                        Membership::Registered(_) => {
+                            self.phase = Phase::Settling {
+                                restarted,
+                                since: now,
+                                looked: None,
+                                connected_since: None,
+                            };
+                        }
+                        // Nobody else can be asked: the script saw the agent registered, and with what it runs.
+                        Membership::Outside => self.end(HostOutcome::Proven { restarted }, now),
+                    }
                 }
             }
             script::Outcome::Restored => {

@@ -26,6 +26,11 @@ pub const COMMAND_SLACK: Duration = Duration::from_mins(1);
 /// is asked once more by the next pass, and not restarted.
 pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// How long what is to be noted of hosts outside ECS's view may wait for that of others, while such are in flight: each
+/// write of the record holds all of them, and hosts of one command end within seconds of each other. Well below
+/// [`RECORD_TIMEOUT`].
+pub(super) const GATHERING: Duration = Duration::from_secs(30);
+
 /// The limits of one fleet's rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -45,12 +50,12 @@ pub struct Policy {
     pub failed_hosts: FailedHosts,
 }
 
-/// How many hosts of one cluster may be unproven at a time.
+/// How many hosts of one cluster, or of a fleet outside ECS's view, may be unproven at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxUnavailable {
     Count(u32),
-    /// From 1 to 100, of the cluster's registered container instances; rounded down.
+    /// From 1 to 100, of the cluster's registered container instances, or of such a fleet's hosts; rounded down.
     Percent(u8),
 }
 

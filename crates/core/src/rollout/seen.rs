@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::fingerprint::Revision;
-use crate::host::{ClusterName, Host, HostId, Unsupported};
+use crate::host::{ClusterName, Host, HostId, Membership, Unsupported};
 use crate::invocation::{CommandState, NothingRan, Progress};
 use crate::rollout::event::{CommandId, Event, Invocation};
 use crate::rollout::outcome::{HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
@@ -88,7 +88,9 @@ impl Seen {
             match live.remove(&host.id) {
                 None => drop(live.insert(host.id.clone(), host)),
                 Some(other) => {
-                    let rank = |host: &Host| (!host.agent_connected, host.arn.clone());
+                    let rank = |host: &Host| {
+                        host.registration().map(|known| (!known.agent_connected, known.arn.clone()))
+                    };
                     let (kept, left) = if rank(&host) < rank(&other) { (host, other) } else { (other, host) };
                     stale.push(left);
                     live.insert(kept.id.clone(), kept);
@@ -190,18 +192,19 @@ impl Seen {
                 }
             }
             Event::Recorded { hosts } => {
-                for record in self.due(&hosts) {
+                for (_, record) in self.due(&hosts) {
                     *record = Record::Done;
                 }
             }
             Event::RecordFailed { hosts } => {
                 let alone = hosts.iter().collect::<BTreeSet<_>>().len() == 1;
-                for record in self.due(&hosts) {
-                    *record = match *record {
-                        Record::Due { since, .. } if !alone => {
-                            Record::Due { since, company: Company::Nobody }
+                for (membership, record) in self.due(&hosts) {
+                    *record = match (membership, &*record) {
+                        (Membership::Registered(_), Record::Due { since, .. }) if !alone => {
+                            Record::Due { since: *since, company: Company::Nobody }
                         }
-                        _ => Record::GivenUp,
+                        // One object holds what is noted of those outside: that it cannot be written lies with none of them.
+                        (Membership::Registered(_) | Membership::Outside, _) => Record::GivenUp,
                     };
                 }
             }
@@ -235,11 +238,11 @@ impl Seen {
     }
 
     /// The outstanding records of the hosts.
-    fn due<'a>(&'a mut self, hosts: &'a [HostId]) -> impl Iterator<Item = &'a mut Record> {
+    fn due<'a>(&'a mut self, hosts: &'a [HostId]) -> impl Iterator<Item = (&'a Membership, &'a mut Record)> {
         let hosts: BTreeSet<&HostId> = hosts.iter().collect();
-        self.hosts.values_mut().filter_map(move |tracked| match &mut tracked.phase {
-            Phase::Ended { record: record @ Record::Due { .. }, .. } if hosts.contains(&tracked.host.id) => {
-                Some(record)
+        self.hosts.values_mut().filter_map(move |Tracked { host, phase }| match phase {
+            Phase::Ended { record: record @ Record::Due { .. }, .. } if hosts.contains(&host.id) => {
+                Some((&host.membership, record))
             }
             _ => None,
         })
@@ -252,16 +255,22 @@ impl Seen {
                 Refusal::InvalidInstance if alone => tracked.doubt(NothingRan::InvalidInstance, now),
                 Refusal::InvalidInstance => tracked.phase = Phase::Waiting { company: Company::Nobody },
                 Refusal::Throttled => tracked.end(nothing_ran(NothingRan::Throttled), now),
-                Refusal::AccessDenied | Refusal::Document | Refusal::ForeignDocument | Refusal::Other(_) => {
+                Refusal::AccessDenied
+                | Refusal::Document
+                | Refusal::ForeignDocument
+                | Refusal::Unrecorded
+                | Refusal::Other(_) => {
                     tracked.phase = Phase::Waiting { company: Company::Any };
                 }
             }
         }
         match refusal {
             Refusal::InvalidInstance | Refusal::Throttled => {}
-            Refusal::AccessDenied | Refusal::Document | Refusal::ForeignDocument | Refusal::Other(_) => {
-                self.refused = Some(refusal);
-            }
+            Refusal::AccessDenied
+            | Refusal::Document
+            | Refusal::ForeignDocument
+            | Refusal::Unrecorded
+            | Refusal::Other(_) => self.refused = Some(refusal),
         }
     }
 
@@ -336,8 +345,8 @@ impl Seen {
 fn line(host: &Host, outcome: HostOutcome, recorded: Recorded) -> HostReport {
     HostReport {
         host: host.id.clone(),
-        cluster: host.cluster.clone(),
-        container_instance_arn: host.arn.clone(),
+        cluster: host.cluster().cloned(),
+        container_instance_arn: host.registration().map(|registration| registration.arn.clone()),
         outcome,
         recorded,
     }

@@ -18,7 +18,7 @@ enum Hold {
     FirstHost,
 }
 
-/// How one cluster's room is used.
+/// How the room of one cluster, or of the hosts outside ECS's view, is used.
 #[derive(Default)]
 pub(super) struct Room {
     pub(super) limit: usize,
@@ -47,11 +47,13 @@ impl Seen {
             Some(Hold::FirstHost) if !self.in_flight() => 1,
             Some(Hold::FirstHost | Hold::Halted(_) | Hold::Superseded) => return None,
         };
-        let mut free: BTreeMap<&ClusterName, usize> =
+        let mut free: BTreeMap<Option<&ClusterName>, usize> =
             self.rooms(policy).into_iter().map(|(cluster, room)| (cluster, room.free())).collect();
         let mut hosts = Vec::new();
         for (tracked, company) in self.queue() {
-            let Some(free) = free.get_mut(&tracked.host.cluster).filter(|free| **free > 0) else { continue };
+            let Some(free) = free.get_mut(&tracked.host.cluster()).filter(|free| **free > 0) else {
+                continue;
+            };
             match company {
                 Company::Nobody if hosts.is_empty() => {
                     hosts.push(tracked.host.id.clone());
@@ -89,15 +91,17 @@ impl Seen {
         queue.sort_by_key(|(tracked, _)| {
             let host = &tracked.host;
             let times = host.attributes.failed.as_ref().map_or(0, RecordedFailure::times);
-            (host.failed_with(&self.desired.revision), times, !host.agent_connected, &host.id)
+            let disconnected = host.registration().is_some_and(|known| !known.agent_connected);
+            (host.failed_with(&self.desired.revision), times, disconnected, &host.id)
         });
         queue
     }
 
-    pub(super) fn rooms(&self, policy: &Policy) -> BTreeMap<&ClusterName, Room> {
-        let mut rooms: BTreeMap<&ClusterName, (Room, usize, usize)> = BTreeMap::new();
+    /// The room of each cluster, and, without a name, that of the hosts outside ECS's view.
+    pub(super) fn rooms(&self, policy: &Policy) -> BTreeMap<Option<&ClusterName>, Room> {
+        let mut rooms: BTreeMap<Option<&ClusterName>, (Room, usize, usize)> = BTreeMap::new();
         for Tracked { host, phase } in self.hosts.values() {
-            let (room, members, gone) = rooms.entry(&host.cluster).or_default();
+            let (room, members, gone) = rooms.entry(host.cluster()).or_default();
             *members += 1;
             match phase {
                 Phase::Waiting { .. } => room.waiting += 1,
@@ -110,7 +114,8 @@ impl Seen {
         rooms
             .into_iter()
             .map(|(cluster, (room, members, gone))| {
-                let registered = self.registered.get(cluster).copied().unwrap_or(members);
+                let registered =
+                    cluster.and_then(|name| self.registered.get(name)).copied().unwrap_or(members);
                 let limit = policy.max_unavailable.of(registered.saturating_sub(gone));
                 (cluster, Room { limit, ..room })
             })
@@ -174,16 +179,15 @@ impl Seen {
     }
 
     pub(super) fn ending(&self, policy: &Policy) -> Ending {
-        let full: Vec<ClusterName> = self
-            .rooms(policy)
-            .into_iter()
-            .filter(|(_, room)| room.waiting > 0)
-            .map(|(cluster, _)| cluster.clone())
-            .collect();
+        let mut full = self.rooms(policy);
+        full.retain(|_, room| room.waiting > 0);
         match self.hold(policy) {
             Some(Hold::Halted(why)) if !full.is_empty() => return Ending::Halted { why },
             _ if self.superseded => return Ending::Superseded,
-            _ if !full.is_empty() => return Ending::Halted { why: Halt::Unavailable { clusters: full } },
+            _ if !full.is_empty() => {
+                let clusters = full.into_keys().flatten().cloned().collect();
+                return Ending::Halted { why: Halt::Unavailable { clusters } };
+            }
             Some(Hold::Halted(_) | Hold::Superseded | Hold::FirstHost) | None => {}
         }
         let converged =

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use regcred_core::fingerprint::Revision;
 use regcred_core::host::{
-    Attributes, FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE,
-    RecordedFailure,
+    Attributes, FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Membership, Ping, Platform,
+    REVISION_ATTRIBUTE, RecordedFailure, Registration,
 };
 use regcred_core::invocation::Progress;
 use regcred_core::plan::Estimate;
@@ -42,7 +42,8 @@ pub(crate) struct Spent {
 
 #[derive(Clone, Debug)]
 struct SimHost {
-    cluster: ClusterName,
+    /// None of a host outside ECS's view.
+    cluster: Option<ClusterName>,
     number: usize,
     health: Health,
     attributes: BTreeMap<&'static str, String>,
@@ -65,13 +66,16 @@ enum Health {
 
 pub(crate) fn fleet() -> impl Strategy<Value = Fleet> {
     let health = prop_oneof![8 => Just(Health::Well), 1 => Just(Health::Rejects), 1 => Just(Health::Refuses)];
+    // A fleet is one of clusters, or outside ECS's view, never both.
     let host = (0_usize..3, health);
-    (prop::collection::vec(host, 1..13), 0_u32..4, 1_u32..5).prop_map(
-        |(hosts, max_errors, max_unavailable)| {
+    (prop::collection::vec(host, 1..13), 0_u32..4, 1_u32..5, any::<bool>()).prop_map(
+        |(hosts, max_errors, max_unavailable, in_clusters)| {
             let hosts = hosts
                 .into_iter()
                 .enumerate()
-                .map(|(n, (cluster, health))| (id(n), SimHost::new(n, cluster, health)))
+                .map(|(n, (cluster, health))| {
+                    (id(n), SimHost::new(n, in_clusters.then_some(cluster), health))
+                })
                 .collect();
             Fleet {
                 hosts,
@@ -99,9 +103,9 @@ fn policy(max_unavailable: MaxUnavailable, max_errors: u32) -> Policy {
 }
 
 impl SimHost {
-    fn new(number: usize, cluster: usize, health: Health) -> Self {
+    fn new(number: usize, cluster: Option<usize>, health: Health) -> Self {
         Self {
-            cluster: ClusterName::new(format!("c{cluster}")),
+            cluster: cluster.map(|number| ClusterName::new(format!("c{number}"))),
             number,
             health,
             attributes: BTreeMap::new(),
@@ -116,15 +120,19 @@ impl SimHost {
         let attribute = |name| self.attributes.get(name).map(String::as_str);
         Host {
             id: id(self.number),
-            cluster: self.cluster.clone(),
-            arn: arn(self.number),
+            membership: self.cluster.clone().map_or(Membership::Outside, |cluster| {
+                Membership::Registered(Registration {
+                    cluster,
+                    arn: arn(self.number),
+                    status: InstanceStatus::Active,
+                    agent_connected: true,
+                })
+            }),
             attributes: Attributes {
                 platform: Platform::Linux,
                 recorded: attribute(REVISION_ATTRIBUTE).map(Revision::from_recorded),
                 failed: attribute(FAILED_ATTRIBUTE).and_then(RecordedFailure::read),
             },
-            status: InstanceStatus::Active,
-            agent_connected: true,
             ping: Ping::Online,
         }
     }
@@ -160,7 +168,7 @@ impl SimHost {
 
 impl Fleet {
     pub(crate) fn healthy(hosts: usize, clusters: usize) -> Self {
-        let hosts = (0..hosts).map(|n| (id(n), SimHost::new(n, n % clusters, Health::Well))).collect();
+        let hosts = (0..hosts).map(|n| (id(n), SimHost::new(n, Some(n % clusters), Health::Well))).collect();
         Self {
             hosts,
             policy: policy(MaxUnavailable::Percent(10), 0),
@@ -220,13 +228,19 @@ impl Fleet {
     /// So many healthy hosts join the next pass while it runs, of the first cluster.
     pub(crate) fn joined_by(&mut self, late: usize) {
         let first = self.hosts.len();
-        self.late = (first..first + late).map(|n| SimHost::new(n, 0, Health::Well)).collect();
+        let cluster = self.first_cluster();
+        self.late = (first..first + late).map(|n| SimHost::new(n, cluster, Health::Well)).collect();
+    }
+
+    fn first_cluster(&self) -> Option<usize> {
+        self.hosts.values().any(|host| host.cluster.is_some()).then_some(0)
     }
 
     /// How many hosts may be down at once when so many more have joined.
     pub(crate) fn room_with(&self, late: usize) -> usize {
-        let mut clusters: BTreeMap<ClusterName, usize> = BTreeMap::new();
-        let first = std::iter::repeat_n(ClusterName::new("c0"), late);
+        let mut clusters: BTreeMap<Option<ClusterName>, usize> = BTreeMap::new();
+        let first = self.first_cluster().map(|_| ClusterName::new("c0"));
+        let first = std::iter::repeat_n(first, late);
         for cluster in self.hosts.values().map(|host| host.cluster.clone()).chain(first) {
             *clusters.entry(cluster).or_default() += 1;
         }
@@ -296,6 +310,13 @@ impl Fleet {
                             let host = self.host(&attribute.instance.host);
                             host.attributes.insert(attribute.name, attribute.value);
                             hosts.push(attribute.instance.host);
+                        }
+                        Event::Recorded { hosts }
+                    }
+                    Step::Note { notes } => {
+                        let hosts = notes.iter().map(|note| note.host.clone()).collect();
+                        for note in notes {
+                            self.host(&note.host).attributes.insert(note.name, note.value);
                         }
                         Event::Recorded { hosts }
                     }

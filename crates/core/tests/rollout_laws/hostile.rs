@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 use regcred_core::fingerprint::Revision;
-use regcred_core::host::{Attributes, FailedHosts, InstanceStatus, Ping, Platform, RecordedFailure};
+use regcred_core::host::{
+    Attributes, FailedHosts, InstanceStatus, Membership, Ping, Platform, RecordedFailure, Registration,
+};
 use regcred_core::invocation::{CommandState, NothingRan, Progress};
 use regcred_core::rollout::{MaxUnavailable, Refusal};
 use regcred_core::script::{Outcome, Reason, ScriptReport};
@@ -173,17 +175,18 @@ fn host(n: usize, mostly: u32) -> impl Strategy<Value = Host> {
         mostly => Just(Ping::Online),
         1 => select(vec![Ping::ConnectionLost, Ping::Inactive, Ping::NotManaged, Ping::Other("New".into())])
     ];
-    // A few share their instance with another registration.
-    let instance = prop_oneof![mostly * 3 => Just(n), 1 => Just(n / 2)];
+    // A few share their instance with another registration, and some are outside ECS's view.
+    let instance = prop_oneof![mostly * 3 => Just(Some(n)), 1 => Just(Some(n / 2)), 3 => Just(None)];
     (cluster(), (platform, revision(), failure), status, any::<bool>(), ping, instance).prop_map(
-        move |(cluster, (platform, recorded, failed), status, agent_connected, ping, instance)| Host {
-            id: id(instance),
-            cluster,
-            arn: arn(n),
-            attributes: Attributes { platform, recorded, failed },
-            status: InstanceStatus::read(status),
-            agent_connected,
-            ping,
+        move |(cluster, (platform, recorded, failed), status, agent_connected, ping, instance)| {
+            let registration =
+                Registration { cluster, arn: arn(n), status: InstanceStatus::read(status), agent_connected };
+            Host {
+                id: id(instance.unwrap_or(n)),
+                membership: instance.map_or(Membership::Outside, |_| Membership::Registered(registration)),
+                attributes: Attributes { platform, recorded, failed },
+                ping,
+            }
         },
     )
 }
@@ -255,6 +258,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Refusal::AccessDenied,
         Refusal::Document,
         Refusal::ForeignDocument,
+        Refusal::Unrecorded,
         Refusal::Other("Odd".into()),
     ])
 }

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regcred_core::host::{
-    FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Ping, Platform, REVISION_ATTRIBUTE, RecordedFailure,
-    Unreachable,
+    FAILED_ATTRIBUTE, FailedHosts, InstanceStatus, Membership, Ping, Platform, REVISION_ATTRIBUTE,
+    RecordedFailure, Unreachable,
 };
 use regcred_core::invocation::{CommandState, Progress, read_invocation};
 use regcred_core::rollout::{
-    Attribute, COMMAND_SLACK, Forecast, MaxUnavailable, RECORD_TIMEOUT, Recorded, forecast,
+    Attribute, COMMAND_SLACK, Forecast, MaxUnavailable, Note, RECORD_TIMEOUT, Recorded, forecast,
 };
 use regcred_core::script::{self, Outcome, ScriptReport};
 
@@ -57,8 +57,7 @@ pub(crate) fn watch(world: &World) {
     let live = seen
         .hosts()
         .map(|(host, _)| {
-            let sim =
-                world.hosts.iter().find(|sim| sim.host.arn == host.arn).expect("a host is one of the given");
+            let sim = world.hosts.iter().find(|sim| sim.host == *host).expect("a host is one of the given");
             (host.id.clone(), sim)
         })
         .collect::<BTreeMap<_, _>>();
@@ -113,6 +112,7 @@ impl Oracle<'_> {
                         );
                     }
                     Step::Record { cluster, attributes } => self.record(cluster, attributes),
+                    Step::Note { notes } => self.note(notes),
                 }
             }
             assert!(self.now < limit, "not at its end after {} s", self.now);
@@ -132,7 +132,8 @@ impl Oracle<'_> {
         for host in self.proven().difference(&proven) {
             let book = &self.books[host];
             assert!(book.loaded, "{host} is called proven without the script's word");
-            assert!(book.settled, "{host} is called proven without ECS's word");
+            let is_outside = self.live[host].host.membership == Membership::Outside;
+            assert!(book.settled || is_outside, "{host} is called proven without ECS's word");
         }
         for host in self.proven() {
             self.book(&host).out = false;
@@ -209,23 +210,28 @@ impl Oracle<'_> {
 
     /// The books' own count of hosts that are out, held against the limit of each cluster and the forecast.
     fn assert_blast(&self) {
-        let mut out: BTreeMap<&ClusterName, usize> = BTreeMap::new();
+        let mut out: BTreeMap<Option<&ClusterName>, usize> = BTreeMap::new();
         for (host, book) in &self.books {
-            *out.entry(&self.live[host].host.cluster).or_default() += usize::from(book.out);
+            *out.entry(self.live[host].host.cluster()).or_default() += usize::from(book.out);
         }
+        let by_cluster = &self.forecast.down_at_once_by_cluster;
         for (cluster, out) in &out {
-            assert!(*out <= self.limit(cluster), "{out} hosts of {cluster} are out");
-            let expected = self.forecast.down_at_once_by_cluster.get(*cluster).copied().unwrap_or(0);
-            assert!(*out <= expected, "{out} hosts of {cluster} are out, {expected} were forecast");
+            assert!(*out <= self.limit(*cluster), "{out} hosts of {cluster:?} are out");
+            let expected = match cluster {
+                Some(cluster) => by_cluster.get(*cluster).copied().unwrap_or(0),
+                None => self.forecast.down_at_once - by_cluster.values().sum::<usize>(),
+            };
+            assert!(*out <= expected, "{out} hosts of {cluster:?} are out, {expected} were forecast");
         }
         assert!(out.values().sum::<usize>() <= self.forecast.down_at_once);
     }
 
-    fn limit(&self, cluster: &ClusterName) -> usize {
+    fn limit(&self, cluster: Option<&ClusterName>) -> usize {
         let members: Vec<HostState<'_>> =
-            self.seen.hosts().filter(|(host, _)| host.cluster == *cluster).map(|(_, state)| state).collect();
+            self.seen.hosts().filter(|(host, _)| host.cluster() == cluster).map(|(_, state)| state).collect();
         let left = members.iter().filter(|state| **state == HostState::Ended(&HostOutcome::Gone)).count();
-        let registered = self.world.registered.get(cluster).copied().unwrap_or(members.len());
+        let registered = cluster.and_then(|name| self.world.registered.get(name)).copied();
+        let registered = registered.unwrap_or(members.len());
         let registered = registered.saturating_sub(left);
         match self.world.policy.max_unavailable {
             MaxUnavailable::Count(count) => (count as usize).max(1),
@@ -236,7 +242,9 @@ impl Oracle<'_> {
     fn is_eligible(&self, host: &Host) -> bool {
         let desired = desired().revision;
         host.attributes.platform == Platform::Linux
-            && matches!(host.status, InstanceStatus::Active | InstanceStatus::Draining)
+            && host
+                .registration()
+                .is_none_or(|known| matches!(known.status, InstanceStatus::Active | InstanceStatus::Draining))
             && host.ping == Ping::Online
             && host.attributes.recorded.as_ref() != Some(&desired)
             && (self.world.policy.failed_hosts == FailedHosts::Retry || !host.failed_with(&desired))
@@ -300,7 +308,8 @@ impl Oracle<'_> {
         let mut samples = Vec::new();
         for (id, arn) in instances {
             let sim = self.live[id];
-            assert_eq!((&sim.host.cluster, &sim.host.arn), (cluster, arn));
+            let registration = sim.host.registration().expect("ECS is asked about its own");
+            assert_eq!((&registration.cluster, &registration.arn), (cluster, arn));
             let settle = self.world.policy.settle_interval.as_secs();
             let now = self.now;
             let book = self.book(id);
@@ -323,25 +332,42 @@ impl Oracle<'_> {
 
     fn record(&mut self, cluster: &ClusterName, attributes: &[Attribute]) {
         assert!((1..=10).contains(&attributes.len()));
-        let ended = super::ended(&self.seen);
         for Attribute { instance, name, value } in attributes {
-            let host = &self.live[&instance.host].host;
-            assert_eq!((&host.cluster, &host.arn), (cluster, &instance.arn));
-            let proven = matches!(ended[&instance.host], HostOutcome::Proven { .. });
-            match *name {
-                REVISION_ATTRIBUTE => assert!(proven && value == "r1", "{name}={value}"),
-                FAILED_ATTRIBUTE if proven => assert!(value == "none" && host.attributes.failed.is_some()),
-                FAILED_ATTRIBUTE if host.failed_with(&desired().revision) => assert_eq!(value, "r1"),
-                FAILED_ATTRIBUTE if value != "r1" => {
-                    let before = host.attributes.failed.as_ref().map_or(0, RecordedFailure::times);
-                    assert_eq!(*value, format!("unproven-{}", before + 1));
-                    assert!(is_error(&ended[&instance.host]), "counts what is no error");
-                }
-                FAILED_ATTRIBUTE => {}
-                other => panic!("records {other}"),
-            }
+            let registration = self.live[&instance.host].host.registration().expect("it has attributes");
+            assert_eq!((&registration.cluster, &registration.arn), (cluster, &instance.arn));
+            self.assert_lesson(&instance.host, name, value);
         }
-        let hosts: Vec<HostId> = attributes.iter().map(|attribute| attribute.instance.host.clone()).collect();
+        self.recorded(attributes.iter().map(|attribute| attribute.instance.host.clone()).collect());
+    }
+
+    fn note(&mut self, notes: &[Note]) {
+        assert!(!notes.is_empty());
+        for Note { host, name, value } in notes {
+            assert_eq!(self.live[host].host.membership, Membership::Outside);
+            self.assert_lesson(host, name, value);
+        }
+        self.recorded(notes.iter().map(|note| note.host.clone()).collect());
+    }
+
+    fn assert_lesson(&self, id: &HostId, name: &str, value: &str) {
+        let ended = super::ended(&self.seen);
+        let host = &self.live[id].host;
+        let proven = matches!(ended[id], HostOutcome::Proven { .. });
+        match name {
+            REVISION_ATTRIBUTE => assert!(proven && value == "r1", "{name}={value}"),
+            FAILED_ATTRIBUTE if proven => assert!(value == "none" && host.attributes.failed.is_some()),
+            FAILED_ATTRIBUTE if host.failed_with(&desired().revision) => assert_eq!(value, "r1"),
+            FAILED_ATTRIBUTE if value != "r1" => {
+                let before = host.attributes.failed.as_ref().map_or(0, RecordedFailure::times);
+                assert_eq!(*value, format!("unproven-{}", before + 1));
+                assert!(is_error(&ended[id]), "counts what is no error");
+            }
+            FAILED_ATTRIBUTE => {}
+            other => panic!("records {other}"),
+        }
+    }
+
+    fn recorded(&mut self, hosts: Vec<HostId>) {
         let event = if *self.turn(&self.world.records) {
             Event::Recorded { hosts }
         } else {
@@ -358,7 +384,8 @@ impl Oracle<'_> {
             "ends, and goes on"
         );
         let report = self.seen.report();
-        let named: BTreeSet<_> = report.iter().map(|line| &line.container_instance_arn).collect();
+        let named: BTreeSet<_> =
+            report.iter().map(|line| (&line.host, &line.container_instance_arn)).collect();
         assert_eq!(named.len(), self.world.hosts.len(), "each registration has one line");
         assert_eq!(report.len(), self.world.hosts.len(), "each registration has one line");
         assert!(self.errors() <= self.forecast.failures, "{} errors were forecast", self.forecast.failures);
@@ -398,7 +425,10 @@ impl Oracle<'_> {
 fn says_loaded(report: &ScriptReport, host: &Host) -> bool {
     matches!(report.outcome, Outcome::Loaded | Outcome::Unchanged)
         && report.version_id.as_ref() == Some(&desired().version_id)
-        && report.container_instance_arn.as_ref().is_none_or(|arn| *arn == host.arn)
+        && host
+            .registration()
+            .zip(report.container_instance_arn.as_ref())
+            .is_none_or(|(registration, arn)| *arn == registration.arn)
 }
 
 /// On the old value, or never touched.

@@ -19,7 +19,7 @@ mod stand_ins;
 
 pub use cloud::{Cloud, Fetch, FetchRefusal, Object, RoleCredentials};
 pub use host::{AgentView, Host, Ping, ScriptResult};
-pub use spec::{Behaviour, HostSpec, Life, Platform, Shell};
+pub use spec::{Behaviour, EcsListing, HostSpec, Life, Platform, Shell};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,6 @@
 //! What a host is, as data.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,10 @@ pub struct HostSpec {
     pub aws_cli: Option<PathBuf>,
     /// The shell that runs the script, in a life with a shell.
     pub shell: Shell,
+    /// Tags of the instance or the managed node, by which SSM finds it.
+    pub tags: BTreeMap<String, String>,
+    /// Whether ECS lists its container instance here.
+    pub listing: EcsListing,
 }
 
 impl HostSpec {
@@ -56,6 +61,8 @@ impl HostSpec {
             cloud_init_running: false,
             aws_cli: None,
             shell: Shell::Sh,
+            tags: BTreeMap::new(),
+            listing: EcsListing::Here,
         }
     }
 
@@ -117,6 +124,19 @@ impl Platform {
         attributes
     }
 
+    /// SSM's `PlatformName` of `DescribeInstanceInformation`: the `NAME` of os-release, where there is one.
+    pub fn ssm_platform_name(self) -> &'static str {
+        match self {
+            Self::AmazonLinux2023 | Self::AmazonLinux2 | Self::EcsAnywhere => "Amazon Linux",
+            Self::AmazonLinux1 => "Amazon Linux AMI",
+            Self::Ubuntu | Self::PlainDocker => "Ubuntu",
+            Self::Rhel => "Red Hat Enterprise Linux",
+            Self::Suse => "SLES",
+            Self::Bottlerocket | Self::ManagedInstances => "Bottlerocket",
+            Self::Windows => "Microsoft Windows Server 2022 Datacenter",
+        }
+    }
+
     /// SSM's `PlatformType` of `DescribeInstanceInformation`.
     pub fn ssm_platform_type(self) -> &'static str {
         match self {
@@ -133,6 +153,16 @@ impl Platform {
             | Self::ManagedInstances => "Linux",
         }
     }
+}
+
+/// Where ECS lists the container instance of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EcsListing {
+    /// In its cluster, in the account and Region where SSM knows the host.
+    Here,
+    /// In another account, which is not pretended: its agent registers and runs as any other.
+    Elsewhere,
 }
 
 /// How a host is pretended.

@@ -172,6 +172,8 @@ fn managed_nodes_are_listed_in_short_pages() {
     let mut hosts: Vec<HostSpec> = (1..=12).map(ordinary).collect();
     hosts[4].behaviour = Behaviour::Offline;
     hosts[5].platform = Platform::Bottlerocket;
+    hosts[1].tags.insert("role".into(), "edge".into());
+    hosts[2].tags.insert("role".into(), "other".into());
     let anywhere =
         HostSpec { platform: Platform::EcsAnywhere, ..HostSpec::new(format!("mi-{:017x}", 1), "web") };
     hosts.push(anywhere);
@@ -200,6 +202,14 @@ fn managed_nodes_are_listed_in_short_pages() {
         }
     }
     assert_eq!((found, pages), (12, 4));
+    let tagged = filter("tag:role", json!(["edge", "core"]));
+    let found = describe(json!({"Filters": tagged})).ok();
+    assert_eq!(found["InstanceInformationList"][0]["InstanceId"], host_id(2).as_str());
+    assert_eq!(found["InstanceInformationList"].as_array().unwrap().len(), 1);
+    assert_eq!(found["InstanceInformationList"][0]["PlatformName"], "Amazon Linux");
+    let mut mixed = tagged.as_array().unwrap().clone();
+    mixed.extend(filter("PingStatus", json!(["Online"])).as_array().unwrap().clone());
+    assert_eq!(describe(json!({"Filters": mixed})).refusal(), refused("InvalidFilterKey"));
     assert_eq!(describe(json!({"MaxResults": 4})).refusal(), refused("ValidationException"));
     assert_eq!(describe(json!({"NextToken": "garbage"})).refusal(), refused("InvalidNextToken"));
 }

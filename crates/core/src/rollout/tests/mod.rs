@@ -2,6 +2,7 @@
 
 mod following;
 mod latecomers;
+mod outside;
 mod reporting;
 mod sending;
 
@@ -13,8 +14,8 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::fingerprint::Revision;
 use crate::host::{
-    Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Ping, Platform,
-    RecordedFailure,
+    Attributes, ClusterName, ContainerInstanceArn, FailedHosts, Host, HostId, InstanceStatus, Membership,
+    Ping, Platform, RecordedFailure, Registration,
 };
 use crate::invocation::Progress;
 use crate::script::{Outcome, Reason, ScriptReport, VersionId};
@@ -28,19 +29,27 @@ fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<HostId> {
 }
 
 fn host(n: usize) -> Host {
-    Host {
-        id: id(n),
+    host_with(n, |_| {})
+}
+
+fn host_with(n: usize, change: impl Fn(&mut Registration)) -> Host {
+    let mut registration = Registration {
         cluster: ClusterName::new("web"),
         arn: ContainerInstanceArn::new(format!("arn:{n}")),
-        attributes: Attributes { platform: Platform::Linux, recorded: None, failed: None },
         status: InstanceStatus::Active,
         agent_connected: true,
+    };
+    change(&mut registration);
+    Host {
+        id: id(n),
+        membership: Membership::Registered(registration),
+        attributes: Attributes { platform: Platform::Linux, recorded: None, failed: None },
         ping: Ping::Online,
     }
 }
 
 fn host_of(cluster: &str, n: usize) -> Host {
-    Host { cluster: ClusterName::new(cluster), ..host(n) }
+    host_with(n, |it| it.cluster = ClusterName::new(cluster))
 }
 
 fn with_failure(n: usize, revision: &str) -> Host {

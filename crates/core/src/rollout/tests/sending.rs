@@ -5,7 +5,7 @@ use crate::invocation::{CutOff, NothingRan};
 
 #[test]
 fn the_first_host_is_alone_and_has_the_best_prospects() {
-    let disconnected = Host { agent_connected: false, ..host(2) };
+    let disconnected = host_with(2, |it| it.agent_connected = false);
     let mut rollout = Rollout::new([with_failure(0, "r0"), with_failure(1, "r0"), disconnected, host(3)]);
     assert_eq!(rollout.prove(), ids([3]));
     assert_eq!(rollout.to_send(), ids([2, 0, 1]));
@@ -66,7 +66,7 @@ fn hosts_that_cannot_or_need_not_be_sent_to_are_left_out() {
         host
     };
     let offline = Host { ping: Ping::ConnectionLost, ..host(3) };
-    let draining = Host { status: InstanceStatus::Draining, ..host(4) };
+    let draining = host_with(4, |it| it.status = InstanceStatus::Draining);
     let hosts = [current, bottlerocket, offline, draining, with_failure(5, "r1")];
     let mut rollout = Rollout::new(hosts.clone());
     assert_eq!(rollout.prove(), ids([4]));
@@ -339,7 +339,10 @@ fn a_host_that_was_refused_in_company_is_not_sent_to_in_company_again() {
 
 #[test]
 fn of_two_registrations_of_one_instance_the_connected_one_is_sent_to() {
-    let old = Host { agent_connected: false, arn: ContainerInstanceArn::new("arn:0"), ..host(1) };
+    let old = host_with(1, |it| {
+        it.arn = ContainerInstanceArn::new("arn:0");
+        it.agent_connected = false;
+    });
     for hosts in [[old.clone(), host(1)], [host(1), old]] {
         let mut rollout = Rollout::new(hosts);
         assert_eq!(rollout.prove(), ids([1]));
@@ -347,7 +350,7 @@ fn of_two_registrations_of_one_instance_the_connected_one_is_sent_to() {
         let report = rollout.seen.report();
         let outcomes: Vec<_> = report
             .iter()
-            .map(|line| (line.container_instance_arn.as_str(), line.outcome.is_settled()))
+            .map(|line| (line.container_instance_arn.as_ref().unwrap().as_str(), line.outcome.is_settled()))
             .collect();
         assert_eq!(outcomes, [("arn:1", true), ("arn:0", true)]);
     }

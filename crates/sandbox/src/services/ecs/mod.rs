@@ -21,7 +21,7 @@ pub use instance::Status;
 
 use super::{Context, Regional, Service, members};
 use crate::error::AwsError;
-use crate::hosts::Host;
+use crate::hosts::{EcsListing, Host};
 use crate::leeway::Leeway;
 use crate::paging::{item_before, token_after};
 
@@ -67,8 +67,12 @@ impl Ecs {
         self.clusters.entry(name.to_owned()).or_default();
     }
 
-    /// Takes up the ARN under which a host's agent is registered, if it is a new one.
+    /// Takes up the ARN under which a host's agent is registered, if it is a new one and registered here.
     pub(crate) fn register(&mut self, host: &Arc<Host>, now: DateTime<Utc>) {
+        match host.spec().listing {
+            EcsListing::Here => {}
+            EcsListing::Elsewhere => return,
+        }
         self.clusters.entry(host.spec().cluster.clone()).or_default().register(host, now);
     }
 

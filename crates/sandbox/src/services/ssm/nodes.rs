@@ -41,12 +41,17 @@ pub(super) fn describe(
     cx.authorize(SERVICE, "DescribeInstanceInformation", "*")?;
     let filters = filters.unwrap_or_default();
     for filter in &filters {
-        if !["InstanceIds", "PingStatus", "PlatformTypes", "ResourceType"].contains(&filter.key.as_str()) {
+        let known = ["InstanceIds", "PingStatus", "PlatformTypes", "ResourceType"];
+        if !known.contains(&filter.key.as_str()) && filter.tag().is_none() {
             return Err(AwsError::new(
                 "InvalidFilterKey",
                 format!("the sandbox does not model the filter {}", filter.key),
             ));
         }
+    }
+    // AWS's service model says so, and does not say with which error. Whether two tags may be combined is not said.
+    if filters.len() > 1 && filters.iter().any(|filter| filter.tag().is_some()) {
+        return Err(AwsError::new("InvalidFilterKey", "A filter of tags can be combined with no other one."));
     }
     let asked = max_results.unwrap_or(PAGE);
     let size = if filters.is_empty() { asked } else { asked.min(pages.found) };
@@ -87,7 +92,15 @@ pub(super) fn describe(
 }
 
 impl Filter {
+    /// The name of the tag that it is about.
+    fn tag(&self) -> Option<&str> {
+        self.key.strip_prefix("tag:").filter(|name| !name.is_empty())
+    }
+
     fn keeps(&self, id: &str, node: &Node) -> bool {
+        if let Some(name) = self.tag() {
+            return node.host.spec().tags.get(name).is_some_and(|value| self.values.contains(value));
+        }
         let value = match self.key.as_str() {
             "InstanceIds" => id,
             "PingStatus" => ping_status(node),
@@ -116,6 +129,7 @@ fn described(cx: &Context<'_>, id: &str, node: &Node) -> Value {
         "LastPingDateTime": epoch_seconds(cx.now),
         "AgentVersion": "3.3.0.0",
         "IsLatestVersion": true,
+        "PlatformName": node.host.spec().platform.ssm_platform_name(),
         "PlatformType": node.host.spec().platform.ssm_platform_type(),
         "ResourceType": resource_type(id),
         "RegistrationDate": epoch_seconds(node.registered),
