@@ -254,7 +254,7 @@ fn word(ask: &Ask) -> &'static str {
 fn no_answer(error: HttpError, timeout: Duration) -> NoAnswer {
     match error {
         HttpError::Resolve { host, source: _ } => NoAnswer::Resolve { host },
-        HttpError::Refused { host, address } => NoAnswer::Refused { host, address: address.ip().to_string() },
+        HttpError::Refused { host, address } => NoAnswer::refused(host, address.ip()),
         HttpError::Plaintext(address) => NoAnswer::Plaintext { address: address.ip().to_string() },
         HttpError::Connect { address, source } => {
             NoAnswer::Connect { address: address.to_string(), why: said(&source) }

@@ -99,6 +99,36 @@ async fn a_challenge_is_answered_in_whatever_shape_it_comes() {
     }
 }
 
+/// A proxy before the token server drops what authorizes, and the server gives everybody a token that opens `/v2/`.
+#[tokio::test]
+async fn a_token_server_that_never_sees_the_password_proves_no_login_and_that_is_said() {
+    let world = world_of_one("a_token_server_that_never_sees_the_password", "enabled: true");
+    world.set_harbor_password("surely-wrong");
+    let port = Port::new().await;
+    let realm = format!("http://{}/token", port.authority());
+    let server = port.serve(move |heard| match (heard.path(), heard.authorization()) {
+        ("/token", _) => token(r#"{"token":"a-token"}"#),
+        ("/v2/", Some("Bearer a-token")) => Reply::new(200, &[], "{}"),
+        _ => unauthorized(&[format!("Bearer realm=\"{realm}\",service=\"s\"")]),
+    });
+    configure(&world, &endpoint(&server));
+    let (code, outcome) = verified(&world).await;
+    assert_eq!((code, &outcome["evidence"]), (0, &"token_for_all".into()), "{outcome:#}");
+    let heard = server.heard();
+    assert_eq!(heard.len(), 4, "{heard:?}");
+    assert_eq!((heard[3].path(), heard[3].authorization()), ("/token", None));
+    let note = "which gives anonymous tokens too: name a private repository in `verify.repository`";
+    for command in ["verify", "plan", "sync"] {
+        let said = world.run(&[command]).await.stdout;
+        assert!(said.contains(note), "{command}: {said}");
+    }
+    // With a repository, it comes out.
+    world.set_harbor_password("wrong-as-well");
+    configure(&world, &format!("{}, repository: team/app", endpoint(&server)));
+    let (code, outcome) = verified(&world).await;
+    assert_eq!((code, &outcome["verdict"]), (3, &"rejected".into()), "{outcome:#}");
+}
+
 /// What a token server, or a registry that is shown a password, may answer that says nothing of the password.
 fn nothing_told() -> Vec<(&'static str, Reply)> {
     let bytes = |text: &str, then| Reply::Bytes(text.as_bytes().to_vec(), then);
@@ -261,9 +291,9 @@ async fn a_realm_that_leads_inside_is_sent_nothing() {
     let inside = nobodys.serve(|_| token(r#"{"token":"a-token"}"#));
     let cases = [
         ("http://169.254.169.254/latest/meta-data/".to_owned(), "realm_refused", "plaintext"),
-        ("https://169.254.169.254/latest/meta-data/".to_owned(), "realm_refused", "inside"),
-        ("https://[fd00:ec2::254]/token".to_owned(), "realm_refused", "inside"),
-        ("https://[::ffff:169.254.169.254]/token".to_owned(), "realm_refused", "inside"),
+        ("https://169.254.169.254/latest/meta-data/".to_owned(), "realm_refused", "never"),
+        ("https://[fd00:ec2::254]/token".to_owned(), "realm_refused", "never"),
+        ("https://[::ffff:169.254.169.254]/token".to_owned(), "realm_refused", "never"),
         ("https://10.0.0.1/token".to_owned(), "realm_refused", "inside"),
         ("https://0x7f.1/token".to_owned(), "realm_refused", "inside"),
         ("https://192.168.1.1:8443/token".to_owned(), "realm_refused", "inside"),
@@ -271,7 +301,7 @@ async fn a_realm_that_leads_inside_is_sent_nothing() {
         ("ftp://auth.example.com/token".to_owned(), "realm_refused", "no_url"),
         ("http://auth.example.com/token".to_owned(), "realm_refused", "plaintext"),
         // The same machine, but not the registry.
-        (format!("http://127.0.0.1:{inside_port}/token"), "realm_refused", "plaintext"),
+        (format!("http://127.0.0.1:{inside_port}/token"), "realm_refused", "not_listed"),
         (format!("https://127.0.0.1:{inside_port}/token"), "realm_refused", "inside"),
         // A name, judged by what it resolves to.
         (format!("https://localhost:{inside_port}/token"), "no_answer", ""),
@@ -346,6 +376,22 @@ async fn a_redirect_takes_no_password_to_another_host_and_none_inside() {
         assert_eq!((server.shown(), elsewhere.heard().len()), (vec![basic()], 0));
     }
     assert!(is_open(&elsewhere.authority()).await);
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_host_that_is_the_password_is_not_told() {
+    let world = world_of_one("a_redirect_to_a_host_that_is_the_password", "enabled: true");
+    for scheme in ["http", "https"] {
+        let location = format!("{scheme}://{HARBOR_PASSWORD}.example.com/");
+        let server = registry_with_tokens(Reply::new(307, &[("Location", &location)], "")).await;
+        configure(&world, &endpoint(&server));
+        for command in ["verify", "sync", "plan"] {
+            let (json, person) = (world.json(&[command]).await, world.run(&[command]).await);
+            assert_eq!(json.code, 4, "{json:#?}");
+            let said = format!("{} {} {} {}", json.json, json.stderr, person.stdout, person.stderr);
+            assert!(said.contains("redirects to another host") && !said.contains(HARBOR_PASSWORD), "{said}");
+        }
+    }
 }
 
 #[tokio::test]

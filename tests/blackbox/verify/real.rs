@@ -187,11 +187,11 @@ async fn a_registry_with_tokens_tells_who_may_log_in_and_who_may_pull() {
     let verify = format!("{}, realm_hosts: ['{}']", tokens.verify("http"), tokens.server.authority());
     let world = world_of_one(test, &verify);
     let cases = [
-        (ROBOT, None, 0, "accepted", "identity"),
+        (ROBOT, None, 0, "accepted", "token_for_all"),
         (ROBOT, Some(PRIVATE), 0, "accepted", "pull"),
         (ROBOT, Some(PUBLIC), 0, "accepted", "public"),
         (ROBOT, Some("team/app, tag: none"), 0, "accepted", "tag_missing"),
-        (STRANGER, None, 0, "accepted", "identity"),
+        (STRANGER, None, 0, "accepted", "token_for_all"),
         (STRANGER, Some(PRIVATE), 3, "rejected", "pull"),
         (STRANGER, Some(PUBLIC), 0, "accepted", "public"),
         (("robot", "wrong", None), None, 3, "rejected", "login"),
@@ -227,8 +227,16 @@ async fn a_realm_on_another_port_is_sent_nothing_unless_it_is_listed() {
     let world = world_of_one(test, &tokens.verify("http"));
     let (code, outcome) = verified(&world).await;
     assert_eq!((code, &outcome["because"]), (4, &"realm_refused".into()), "{outcome}");
-    assert_eq!(outcome["refusal"]["refusal"], "plaintext", "{outcome}");
+    assert_eq!(outcome["refusal"]["refusal"], "not_listed", "{outcome}");
     assert_eq!(tokens.server.heard().len(), 0);
+    // What it says to do is what helps.
+    let said = world.run(&["verify"]).await.stdout;
+    let listed = tokens.server.authority();
+    let to_do = format!("list `{listed}` in registries.harbor.verify.realm_hosts");
+    assert!(said.contains(&to_do), "{said}");
+    configure(&world, &format!("{}, realm_hosts: ['{listed}']", tokens.verify("http")));
+    let (code, outcome) = verified(&world).await;
+    assert_eq!((code, &outcome["verdict"]), (0, &"accepted".into()), "{outcome}");
 }
 
 #[tokio::test]

@@ -74,13 +74,28 @@ async fn cases() -> Vec<Case> {
         case(Reply::new(502, &[], ""), "fails (502)", "registries.harbor.verify.unreachable: publish").await,
         case(Reply::nothing(), "no answer within 1s", "registries.harbor.verify.endpoint").await,
         case(token("{}"), "there is no token in the answer", "see that `server` names a registry").await,
-        case(token(r#"{"token":"x"}"#), "does not take the token", "see how the registry does").await,
+        case(token(r#"{"token":"x"}"#), "does not take the token", "the registry trusts its token server").await,
         case(redirect("https://auth.example.com/t"), "a password follows to no other host", "as its realm").await,
-        case(redirect("https://10.0.0.1/t"), "inside (10.0.0.1)", "as its realm").await,
+        case(redirect("https://10.0.0.1/t"), "redirects to another host, and that is inside", "as its realm").await,
         challenges(
             "Bearer realm=\"https://10.0.0.1/token\"",
             "wants the password sent to https://10.0.0.1/token, and `10.0.0.1` is inside",
             "list `10.0.0.1` in registries.harbor.verify.realm_hosts; if not, the registry is not what it should be",
+        )
+        .await,
+        Case {
+            verify: "realm_hosts: [169.254.169.254]",
+            ..challenges(
+                "Bearer realm=\"https://169.254.169.254/token\"",
+                "metadata services are at such addresses",
+                "registries.harbor.verify.realm_hosts cannot help here",
+            )
+            .await
+        },
+        challenges(
+            "Bearer realm=\"http://127.0.0.1:5999/token\"",
+            "`127.0.0.1:5999` is not among verify.realm_hosts",
+            "list `127.0.0.1:5999` in registries.harbor.verify.realm_hosts",
         )
         .await,
         challenges(
@@ -102,6 +117,10 @@ async fn cases() -> Vec<Case> {
         Case {
             server: Scripted::start(|_| Reply::new(200, &[], "")).await,
             ..case(Reply::nothing(), "answers everybody with 200", "registries.harbor.verify.enabled: false").await
+        },
+        Case {
+            server: Scripted::start(|_| Reply::new(200, &[("Content-Type", "text/html")], "<html>")).await,
+            ..case(Reply::nothing(), "a web page (200, `text/html`), and no registry", "see that `server` names").await
         },
     ]
 }

@@ -3,6 +3,7 @@
 //! 1. `GET /v2/` without a credential says how to log in. A registry that answers 200 here answers everybody so.
 //! 2. The identity: a token without a scope, since some servers (Harbor) give a token with an empty grant to a wrong
 //!    password that asks with one; then `GET /v2/` with it. Or Basic on `/v2/`, which has just refused nobody.
+//!    Without a canary, a token is asked for with nothing too: whoever gives one to everybody may not have looked.
 //! 3. Where a canary is named, the sight of its manifest: HEAD, which Docker Hub does not count as a pull.
 //! 4. The same without a credential has to fail, or the sight proved nothing.
 //!
@@ -116,6 +117,8 @@ enum Rung {
     Identity { server: Box<TokenServer>, control: Control },
     /// `/v2/` with that token.
     TokenTaken { server: Box<TokenServer>, control: Control },
+    /// A token without a scope, without a credential.
+    IdentityControl { server: Box<TokenServer> },
     /// A token for the canary.
     PullToken { server: Box<TokenServer>, control: Control },
     /// The canary with the token or the password.
@@ -170,6 +173,7 @@ impl Ladder {
             Rung::Password { control } => password(&settings, control, answer),
             Rung::Identity { server, control } => identity(&settings, server, control, answer),
             Rung::TokenTaken { server, control } => token_taken(&settings, server, control, answer),
+            Rung::IdentityControl { server } => identity_control(&server, &answer),
             Rung::PullToken { server, control } => pull_token(&settings, server, control, answer),
             Rung::Pull { way, grant, control } => pull(&settings, way, grant, control, answer),
             Rung::ControlToken { server } => control_token(&settings, server, &answer),
@@ -253,7 +257,11 @@ fn token_taken(settings: &Settings, server: Box<TokenServer>, control: Control, 
             Next::cannot(Obstacle::NoRegistry)
         }
         Answer::Status(Status { code: 200, .. }) => match &settings.canary {
-            None => Next::accepted(server.party(), Evidence::Identity),
+            None => {
+                let server = Box::new(server.asked(None, None));
+                let question = server.ask(TokenProof::Nothing);
+                ask(settings, Rung::IdentityControl { server }, question)
+            }
             Some(canary) => {
                 let server = Box::new(server.asked(Some(canary), Some(&settings.username)));
                 let question = server.ask(TokenProof::Password);
@@ -265,6 +273,15 @@ fn token_taken(settings: &Settings, server: Box<TokenServer>, control: Control, 
         }
         answer => Next::obstacle(answer, Party::Registry),
     }
+}
+
+/// The credential was accepted; what is asked here says how much that is worth, and burns no try of the account.
+fn identity_control(server: &TokenServer, answer: &Answer) -> Next {
+    let evidence = match answer {
+        Answer::Token(_) => Evidence::TokenForAll,
+        Answer::Status(_) | Answer::NoToken | Answer::Nothing(_) => Evidence::Identity,
+    };
+    Next::accepted(server.party(), evidence)
 }
 
 fn pull_token(settings: &Settings, server: Box<TokenServer>, control: Control, answer: Answer) -> Next {
@@ -383,17 +400,22 @@ fn follow(
     else {
         return Next::obstacle(answer, server.party());
     };
-    let from = server.host();
-    let refuse =
-        |to: String, refusal| Next::cannot(Obstacle::RedirectRefused { from: from.clone(), to, refusal });
     let Ok(to) = server.url.join(location) else { return Next::obstacle(answer, server.party()) };
+    let refuse = |refusal| {
+        // Whoever chose this URL has seen the password, and can have put it anywhere in there.
+        let known = Authority::of(&to).filter(|host| {
+            settings.realms.names(host) || Authority::of(&server.realm).is_some_and(|realm| realm == *host)
+        });
+        let to = known.map(|host| host.to_string());
+        Next::cannot(Obstacle::RedirectRefused { from: server.host(), to, refusal })
+    };
     if server.redirects == MOST_REDIRECTS {
-        return refuse(server_of(&to), RedirectRefusal::TooMany);
+        return refuse(RedirectRefusal::TooMany);
     }
     match settings.realms.judge(&to) {
-        Err(why) => refuse(server_of(&to), RedirectRefusal::Realm { why }),
+        Err(why) => refuse(RedirectRefusal::Realm { why: why.into() }),
         Ok(_) if Authority::of(&to) != Authority::of(&server.url) || to.scheme() != server.url.scheme() => {
-            refuse(server_of(&to), RedirectRefusal::OtherHost)
+            refuse(RedirectRefusal::OtherHost)
         }
         Ok(standing) => {
             let server = TokenServer { url: to, standing, redirects: server.redirects + 1, ..server };
@@ -405,13 +427,8 @@ fn follow(
 
 /// A URL as it may be shown: without user, password, query and fragment.
 fn shown(url: &Url) -> String {
-    format!("{}{}", server_of(url), url.path())
-}
-
-/// A URL that was named by a server which has seen the password: what it repeats of that would stand in the path.
-fn server_of(url: &Url) -> String {
     let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    format!("{}://{authority}", url.scheme())
+    format!("{}://{authority}{}", url.scheme(), url.path())
 }
 
 impl Settings {

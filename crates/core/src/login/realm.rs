@@ -77,6 +77,21 @@ pub enum RealmRefusal {
     NotListed { host: String },
     #[error("`{host}` is inside ({address}), and it is not the registry's own host")]
     Inside { host: String, address: IpAddr },
+    /// Whatever is listed.
+    #[error("`{host}` is at {address}: metadata services are at such addresses, and no password goes there")]
+    Never { host: String, address: IpAddr },
+}
+
+impl RealmRefusal {
+    /// Of a server whose standing does not admit its address.
+    fn of_address(host: String, address: IpAddr) -> Self {
+        match AddressKind::of(address) {
+            AddressKind::LinkLocal | AddressKind::NoHost => Self::Never { host, address },
+            AddressKind::Public | AddressKind::Private | AddressKind::Loopback => {
+                Self::Inside { host, address }
+            }
+        }
+    }
 }
 
 /// On what ground a server may be sent a credential, which decides at which addresses it may be.
@@ -111,6 +126,12 @@ impl Standing {
 }
 
 impl RealmRules {
+    /// Whether the operator named this server: as the registry's own, or in the list. Such a name may be shown whoever
+    /// says it; another one, said by a server that has seen the password, may be the password.
+    pub fn names(&self, authority: &Authority) -> bool {
+        self.own.contains(authority) || self.listed.contains(authority)
+    }
+
     /// Judges a realm, or where a token server redirects to. What a name resolves to is judged by the answer's
     /// [`Standing::admits`], when it is known.
     pub fn judge(&self, url: &Url) -> Result<Standing, RealmRefusal> {
@@ -129,18 +150,33 @@ impl RealmRules {
             ("https", Transport::Tls | Transport::Loopback) => {}
             // The client sends plain http to loopback addresses alone, whatever a name resolves to.
             ("http", Transport::Loopback) if standing != Standing::Named => {}
+            // Nobody on the way reads what stays on this machine; but it is for the operator to say who is meant here.
+            ("http", Transport::Loopback) if is_loopback(url) => {
+                return Err(RealmRefusal::NotListed { host });
+            }
             ("http", Transport::Loopback | Transport::Tls) => return Err(RealmRefusal::Plaintext { host }),
             (_, Transport::Tls | Transport::Loopback) => return Err(RealmRefusal::NoUrl),
         }
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
-            Some(Host::Domain(_)) | None => None,
-        };
-        match literal {
-            Some(address) if !standing.admits(address) => Err(RealmRefusal::Inside { host, address }),
+        match literal(url) {
+            Some(address) if !standing.admits(address) => Err(RealmRefusal::of_address(host, address)),
             Some(_) | None => Ok(standing),
         }
+    }
+}
+
+/// The address of a host that is written as one.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match literal(url) {
+        Some(address) => AddressKind::of(address) == AddressKind::Loopback,
+        None => url.host_str() == Some("localhost"),
     }
 }
 
@@ -185,17 +221,23 @@ mod tests {
     fn a_realm_inside_or_in_the_clear_is_refused() {
         use Transport::Tls;
         for realm in [
-            "https://169.254.169.254/latest/meta-data/",
             "https://10.0.0.1/token",
             "https://127.0.0.1/token",
             "https://[::1]/token",
-            "https://[fe80::1]/token",
             "https://[::ffff:10.0.0.1]/token",
             "https://0x7f.1/token",
             "https://2130706433/token",
-            "https://0.0.0.0/token",
         ] {
             assert!(refused("r.example.com", &[], Tls, realm).contains("inside"), "{realm}");
+        }
+        // Where no list would let it go either.
+        for realm in [
+            "https://169.254.169.254/latest/meta-data/",
+            "https://[fe80::1]/token",
+            "https://[::ffff:169.254.170.2]/token",
+            "https://0.0.0.0/token",
+        ] {
+            assert!(refused("r.example.com", &[], Tls, realm).contains("metadata services"), "{realm}");
         }
         for realm in
             ["http://auth.example.com/token", "http://r.example.com/token", "http://169.254.169.254/"]
@@ -213,7 +255,11 @@ mod tests {
         assert_eq!(judge("127.0.0.1:5000", &[], Loopback, "http://127.0.0.1:5000/t"), Ok(Standing::Own));
         // Another port is another server.
         assert!(refused("10.0.0.1", &[], Tls, "https://10.0.0.1:8443/token").contains("inside"));
-        assert!(refused("127.0.0.1:5000", &[], Loopback, "http://127.0.0.1:5001/t").contains("plain http"));
+        for realm in ["http://127.0.0.1:5001/t", "http://localhost:5000/t", "http://[::1]:5000/t"] {
+            assert!(refused("127.0.0.1:5000", &[], Loopback, realm).contains("realm_hosts"), "{realm}");
+        }
+        let outside = "http://auth.example.com/t";
+        assert!(refused("127.0.0.1:5000", &[], Loopback, outside).contains("plain http"));
         assert!(refused("127.0.0.1:5000", &[], Loopback, "https://127.0.0.1:5001/t").contains("inside"));
     }
 
@@ -228,7 +274,8 @@ mod tests {
         assert!(
             refused("r.example.com", &listed, Tls, "https://auth.example.com:444/t").contains("realm_hosts")
         );
-        assert!(refused("r.example.com", &listed, Tls, "https://169.254.169.254/t").contains("inside"));
+        let metadata = refused("r.example.com", &listed, Tls, "https://169.254.169.254/t");
+        assert!(metadata.contains("metadata services"), "{metadata}");
         let local = ["127.0.0.1:5001"];
         assert_eq!(
             judge("localhost:5000", &local, Loopback, "http://127.0.0.1:5001/t"),

@@ -1,11 +1,13 @@
 //! What came of trying a credential, and what that proves.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::address::AddressKind;
 use super::canary::Canary;
 use super::realm::RealmRefusal;
 
@@ -36,6 +38,9 @@ pub struct Accepted {
 pub enum Evidence {
     /// This identity was accepted. Whether it may pull is not known: no repository is named.
     Identity,
+    /// The token server gave a token to this identity, and gives one to whoever shows none. One that never looks at a
+    /// credential, or is not shown it by a proxy, would answer the same; only a repository can tell.
+    TokenForAll,
     /// A manifest was seen with the credential, and is not shown without.
     Pull { canary: Canary },
     /// A manifest was seen with the credential; whether it is shown without could not be found out.
@@ -96,8 +101,9 @@ pub enum Obstacle {
     NoAnswer { from: Party, why: NoAnswer },
     /// The registry named a token server that no credential is sent to.
     RealmRefused { realm: String, refusal: RealmRefusal },
-    /// The token server redirected to a server that no credential is sent to; `to` is its URL without the path.
-    RedirectRefused { from: String, to: String, refusal: RedirectRefusal },
+    /// The token server redirected to a server that no credential is sent to. `to` is that server, if the configuration or
+    /// the registry named it before; none where the token server alone did, which has seen the password and may repeat it.
+    RedirectRefused { from: String, to: Option<String>, refusal: RedirectRefusal },
     /// `/v2/` was answered with 200 without a credential: it would be with any.
     OpenToAll,
     /// 200, and the answer is a web page: a portal of the network, or another server than a registry.
@@ -120,10 +126,52 @@ pub enum Obstacle {
 pub enum RedirectRefusal {
     /// A credential goes to the host that it was meant for.
     OtherHost,
+    /// A realm there would be refused.
     Realm {
-        why: RealmRefusal,
+        why: RedirectFault,
     },
     TooMany,
+}
+
+/// A [`RealmRefusal`] that repeats nothing of the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectFault {
+    NoUrl,
+    Plaintext,
+    UserInfo,
+    NotListed,
+    Inside,
+    Never,
+}
+
+impl From<RealmRefusal> for RedirectFault {
+    fn from(refusal: RealmRefusal) -> Self {
+        match refusal {
+            RealmRefusal::NoUrl => Self::NoUrl,
+            RealmRefusal::Plaintext { host: _ } => Self::Plaintext,
+            RealmRefusal::UserInfo => Self::UserInfo,
+            RealmRefusal::NotListed { host: _ } => Self::NotListed,
+            RealmRefusal::Inside { host: _, address: _ } => Self::Inside,
+            RealmRefusal::Never { host: _, address: _ } => Self::Never,
+        }
+    }
+}
+
+impl fmt::Display for RedirectFault {
+    /// Follows "redirects to …, and ".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoUrl => "that is no URL of a server",
+            Self::Plaintext => {
+                "it would be asked over plain http, where anybody on the way reads the password"
+            }
+            Self::UserInfo => "its URL carries a user name or password of its own",
+            Self::NotListed => "that is not among verify.realm_hosts",
+            Self::Inside => "that is inside, and not the registry's own host",
+            Self::Never => "that is at an address where metadata services are",
+        })
+    }
 }
 
 /// When to ask again, as a throttling server says it.
@@ -162,6 +210,11 @@ pub enum NoAnswer {
         host: String,
         address: String,
     },
+    /// The host resolved to an address where metadata services are: whatever is listed, no password goes there.
+    Never {
+        host: String,
+        address: String,
+    },
     /// It resolved to an address that is not this machine's, and would be asked over plain http.
     Plaintext {
         address: String,
@@ -189,6 +242,20 @@ pub enum NoAnswer {
     },
 }
 
+impl NoAnswer {
+    /// The host resolved to an address that its standing does not admit.
+    pub fn refused(host: String, address: IpAddr) -> Self {
+        let kind = AddressKind::of(address);
+        let address = address.to_string();
+        match kind {
+            AddressKind::LinkLocal | AddressKind::NoHost => Self::Never { host, address },
+            AddressKind::Public | AddressKind::Private | AddressKind::Loopback => {
+                Self::Refused { host, address }
+            }
+        }
+    }
+}
+
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -197,6 +264,12 @@ impl fmt::Display for NoAnswer {
                 write!(
                     f,
                     "`{host}` resolves to {address}, which is inside, and is not the registry's own host"
+                )
+            }
+            Self::Never { host, address } => {
+                write!(
+                    f,
+                    "`{host}` resolves to {address}: metadata services are at such addresses, and no password goes there"
                 )
             }
             Self::Plaintext { address } => {
@@ -233,6 +306,7 @@ impl Obstacle {
                 | NoAnswer::TimedOut { .. }
                 | NoAnswer::CutOff => Cause::Outage,
                 NoAnswer::Refused { .. }
+                | NoAnswer::Never { .. }
                 | NoAnswer::Plaintext { .. }
                 | NoAnswer::Protocol { .. }
                 | NoAnswer::CaFile { .. } => Cause::Misfit,
@@ -273,6 +347,7 @@ impl Obstacle {
                     RedirectRefusal::Realm { why } => why.to_string(),
                     RedirectRefusal::TooMany => "that is one redirect too many".to_owned(),
                 };
+                let to = to.as_ref().map_or_else(|| "another host".to_owned(), |to| format!("`{to}`"));
                 format!("the token server `{from}` redirects to {to}, and {why}")
             }
             Self::OpenToAll => {
@@ -317,6 +392,7 @@ impl Obstacle {
                 NoAnswer::Refused { host, .. } => {
                     format!("if that is your token server, list `{host}` in {verify}.realm_hosts")
                 }
+                NoAnswer::Never { .. } => no_list(&verify),
                 NoAnswer::CaFile { .. } => {
                     format!("correct {verify}.ca_file: a PEM file of certificate authorities")
                 }
@@ -335,12 +411,13 @@ impl Obstacle {
                 RealmRefusal::NotListed { host } | RealmRefusal::Inside { host, .. } => {
                     format!("if that is your token server, list `{host}` in {verify}.realm_hosts; if not, the registry is not what it should be")
                 }
+                RealmRefusal::Never { .. } => no_list(&verify),
                 RealmRefusal::Plaintext { .. } | RealmRefusal::UserInfo | RealmRefusal::NoUrl => {
                     "correct the public URL in the registry's own configuration: this is what it is made of".to_owned()
                 }
             },
             Self::RedirectRefused { .. } => {
-                "let the registry name the last of these places as its realm, in its own configuration".to_owned()
+                "let the registry name as its realm what the redirect leads to, in its own configuration".to_owned()
             }
             Self::OpenToAll => {
                 format!("see that `server` names the registry that is meant; if that is open to all, name a private repository in {verify}.repository, or publish untried by {verify}.enabled: false")
@@ -358,12 +435,23 @@ impl Obstacle {
     }
 }
 
+/// What to do about a token server at an address that no password goes to.
+fn no_list(verify: &str) -> String {
+    format!(
+        "give the token server another address, or find out who answers for the registry: {verify}.realm_hosts cannot help here"
+    )
+}
+
 impl fmt::Display for Accepted {
     /// Follows "accepted".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { by, evidence } = self;
         match evidence {
             Evidence::Identity => write!(f, "by {by}"),
+            Evidence::TokenForAll => write!(
+                f,
+                "by {by}, which gives anonymous tokens too: name a private repository in `verify.repository` to prove the login"
+            ),
             Evidence::Pull { canary } => write!(f, "by {by}; it may pull {canary}, which nobody may without"),
             Evidence::Seen { canary } => {
                 write!(f, "by {by}; it may pull {canary} (whether anybody may could not be found out)")
@@ -404,6 +492,26 @@ impl Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_a_way_out_only_where_it_is_one() {
+        let refused = |address: &str| {
+            let why = NoAnswer::refused("auth.example.com".into(), address.parse().unwrap());
+            Obstacle::NoAnswer { from: Party::Registry, why }.remedy("harbor")
+        };
+        for address in ["10.0.0.1", "127.0.0.1", "fd12::1"] {
+            assert!(refused(address).contains("list `auth.example.com` in"), "{address}");
+        }
+        for address in ["169.254.169.254", "fd00:ec2::254", "0.0.0.0", "::ffff:169.254.170.2"] {
+            assert!(refused(address).contains("realm_hosts cannot help"), "{address}");
+        }
+        let realm = |refusal| Obstacle::RealmRefused { realm: "x".into(), refusal }.remedy("harbor");
+        let host = || "h".to_owned();
+        let address = "10.0.0.1".parse().unwrap();
+        assert!(realm(RealmRefusal::Inside { host: host(), address }).contains("list `h` in"));
+        assert!(realm(RealmRefusal::NotListed { host: host() }).contains("list `h` in"));
+        assert!(realm(RealmRefusal::Never { host: host(), address }).contains("realm_hosts cannot help"));
+    }
 
     #[test]
     fn a_waiting_time_is_a_span_or_a_time() {

@@ -48,6 +48,7 @@ fn accepted() -> impl Strategy<Value = Login> {
     let canary = canary();
     let evidence = select(vec![
         Evidence::Identity,
+        Evidence::TokenForAll,
         Evidence::Pull { canary: canary.clone() },
         Evidence::Seen { canary: canary.clone() },
         Evidence::TagMissing { canary: canary.clone() },
@@ -78,7 +79,7 @@ fn outage() -> impl Strategy<Value = Login> {
 
 /// Something is there, and it is not what it should be.
 fn misfit() -> impl Strategy<Value = Login> {
-    (party(), 0..9_usize).prop_map(|(by, which)| {
+    (party(), 0..10_usize).prop_map(|(by, which)| {
         let (host, address) = ("auth.example.com".to_owned(), "10.0.0.1".to_owned());
         Login::CannotTell(match which {
             0 => Obstacle::RealmRefused { realm: "http://10.0.0.1/".into(), refusal: RealmRefusal::NoUrl },
@@ -88,7 +89,8 @@ fn misfit() -> impl Strategy<Value = Login> {
             4 => Obstacle::TokenNotTaken { status: 401 },
             5 => Obstacle::CanaryNotFound { canary: canary() },
             6 => Obstacle::NoAnswer { from: by, why: NoAnswer::Refused { host, address } },
-            7 => Obstacle::NoAnswer { from: by, why: NoAnswer::Protocol { why: "invalid HTTP".into() } },
+            7 => Obstacle::NoAnswer { from: by, why: NoAnswer::Never { host, address } },
+            8 => Obstacle::NoAnswer { from: by, why: NoAnswer::Protocol { why: "invalid HTTP".into() } },
             _ => Obstacle::Unexpected { by, status: 418 },
         })
     })

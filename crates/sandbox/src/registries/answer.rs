@@ -37,6 +37,8 @@ impl Registry {
 
     fn token<B>(&self, request: &Request<B>) -> Answer {
         let user = match basic(request) {
+            // As Harbor has it: who shows nothing gets a token for something only.
+            None if !asks_for_something(request) => return error(StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             None => None,
             Some(shown) if self.logs_in(&shown) => Some(shown.username),
             Some(_) => return error(StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
@@ -104,6 +106,10 @@ impl Registry {
         }
         answer
     }
+}
+
+fn asks_for_something<B>(request: &Request<B>) -> bool {
+    request.uri().query().unwrap_or_default().split('&').any(|pair| pair.starts_with("scope="))
 }
 
 fn basic<B>(request: &Request<B>) -> Option<Account> {

@@ -69,10 +69,27 @@ fn token() -> Answer {
 
 #[test]
 fn a_token_server_is_asked_without_a_scope_first_and_its_token_has_to_be_taken() {
-    let (asked, login) = climb(None, &[challenge(REALM), token(), code(200)]);
-    assert_eq!(asked, ["base/Nothing", "token/Password", "base/Token"]);
+    let (asked, login) = climb(None, &[challenge(REALM), token(), code(200), code(401)]);
+    assert_eq!(asked, ["base/Nothing", "token/Password", "base/Token", "token/Nothing"]);
     let by = Party::TokenServer { host: "auth.example.com".into() };
     assert_eq!(login, Login::Accepted(Accepted { by, evidence: Evidence::Identity }));
+}
+
+#[test]
+fn a_token_that_anybody_gets_is_weaker_evidence_and_no_refusal() {
+    let start = [challenge(REALM), token(), code(200)];
+    let with = |last| evidence(None, &[start.as_slice(), &[last]].concat());
+    assert_eq!(with(token()), Evidence::TokenForAll);
+    let silent = || Answer::Nothing(NoAnswer::CutOff);
+    for last in [code(401), code(403), code(429), code(500), redirect("/t"), Answer::NoToken, silent()] {
+        assert_eq!(with(last.clone()), Evidence::Identity, "{last:?}");
+    }
+    let by = Party::TokenServer { host: "auth.example.com".into() };
+    let said = Accepted { by, evidence: Evidence::TokenForAll }.to_string();
+    assert!(
+        said.contains("anonymous tokens too: name a private repository in `verify.repository`"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -222,9 +239,33 @@ fn a_credential_goes_to_no_realm_that_is_refused_and_follows_to_no_other_host() 
 }
 
 #[test]
+fn a_redirect_repeats_nothing_of_what_a_token_server_may_have_put_into_it() {
+    for (to, named) in [
+        ("https://hunter2.example.com/t", None),
+        ("http://hunter2.example.com/t", None),
+        ("https://hunter2:x@other.example.com/t", None),
+        ("https://hunter2:x@auth.example.com/t", Some("auth.example.com")),
+        ("hunter2://auth.example.com/t", None),
+        ("hunter2://auth.example.com:443/t", Some("auth.example.com")),
+        ("http://auth.example.com:443/hunter2", Some("auth.example.com")),
+        ("https://r.example.com/hunter2", Some("r.example.com")),
+        ("https://10.0.0.1/hunter2", None),
+        ("https://169.254.169.254/hunter2", None),
+    ] {
+        let obstacle = obstacle(None, &[challenge(REALM), redirect(to)]);
+        let Obstacle::RedirectRefused { to: shown, .. } = &obstacle else { panic!("{to}: {obstacle:?}") };
+        assert_eq!(shown.as_deref(), named, "{to}");
+        let said = format!("{obstacle:?} {} {}", obstacle.why(), obstacle.remedy("harbor"));
+        assert!(!said.contains("hunter2") && !said.contains("10.0.0.1"), "{said}");
+        assert_eq!(named.is_none(), obstacle.why().contains("redirects to another host, and "), "{said}");
+    }
+}
+
+#[test]
 fn a_redirect_on_the_same_host_is_followed_a_few_times() {
-    let (asked, login) = climb(None, &[challenge(REALM), redirect("/elsewhere?a=b"), token(), code(200)]);
-    assert_eq!(asked, ["base/Nothing", "token/Password", "token/Password", "base/Token"]);
+    let (asked, login) =
+        climb(None, &[challenge(REALM), redirect("/elsewhere?a=b"), token(), code(200), code(401)]);
+    assert_eq!(asked, ["base/Nothing", "token/Password", "token/Password", "base/Token", "token/Nothing"]);
     assert!(matches!(login, Login::Accepted(_)));
     let round: Vec<Answer> =
         std::iter::once(challenge(REALM)).chain((0..6).map(|_| redirect("/round"))).collect();
