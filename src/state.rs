@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use regcred_core::fingerprint::{Fingerprint, FingerprintKey};
+use regcred_core::login::{Canary, Stage};
 use regcred_core::names::RegistryName;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::secret::Secret;
@@ -35,6 +36,18 @@ pub(crate) struct State {
 struct RejectedCandidate {
     fingerprint: Fingerprint,
     at: DateTime<Utc>,
+    /// What it was not let pull; none where the login was refused, and where an older version wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    canary: Option<Canary>,
+}
+
+impl RejectedCandidate {
+    fn stage(&self) -> Stage {
+        match &self.canary {
+            Some(canary) => Stage::Pull { canary: canary.clone() },
+            None => Stage::Login,
+        }
+    }
 }
 
 /// A bucket that will be written to, and a key that a probe's key may begin with.
@@ -120,13 +133,14 @@ impl State {
         self.etag.is_none()
     }
 
-    /// When this very candidate was rejected, if it was.
-    pub(crate) fn rejected_at(
+    /// When this very candidate was rejected, and at which stage, if it was.
+    pub(crate) fn rejection(
         &self,
         registry: &RegistryName,
         candidate: &Fingerprint,
-    ) -> Option<DateTime<Utc>> {
-        self.rejected.get(registry).filter(|known| known.fingerprint == *candidate).map(|known| known.at)
+    ) -> Option<(DateTime<Utc>, Stage)> {
+        let known = self.rejected.get(registry).filter(|known| known.fingerprint == *candidate)?;
+        Some((known.at, known.stage()))
     }
 
     /// Keeps in mind that the candidate was rejected. [`State::prepare`] writes it.
@@ -135,13 +149,28 @@ impl State {
         registry: &RegistryName,
         candidate: Fingerprint,
         at: DateTime<Utc>,
+        stage: &Stage,
     ) {
-        let rejected = RejectedCandidate { fingerprint: candidate, at };
+        let canary = match stage {
+            Stage::Login => None,
+            Stage::Pull { canary } => Some(canary.clone()),
+        };
+        self.reject(registry, RejectedCandidate { fingerprint: candidate, at, canary });
+    }
+
+    fn reject(&mut self, registry: &RegistryName, rejected: RejectedCandidate) {
         self.rejected.insert(registry.clone(), rejected.clone());
         self.learnt.insert(registry.clone(), Some(rejected));
     }
 
-    /// The registry's candidate was accepted, or is another one by now. [`State::prepare`] writes it.
+    /// The registry's candidate is this one: what is kept of another is of no use any more.
+    pub(crate) fn forget_other(&mut self, registry: &RegistryName, candidate: &Fingerprint) {
+        if self.rejected.get(registry).is_some_and(|known| known.fingerprint != *candidate) {
+            self.forget_rejected(registry);
+        }
+    }
+
+    /// The registry's candidate was accepted. [`State::prepare`] writes it.
     pub(crate) fn forget_rejected(&mut self, registry: &RegistryName) {
         if self.rejected.remove(registry).is_some() {
             self.learnt.insert(registry.clone(), None);
@@ -191,7 +220,7 @@ impl State {
             for (registry, rejected) in learnt {
                 match rejected {
                     Some(rejected) if self.rejected.get(&registry) != Some(&rejected) => {
-                        self.remember_rejected(&registry, rejected.fingerprint, rejected.at);
+                        self.reject(&registry, rejected);
                     }
                     Some(_) => {}
                     None => self.forget_rejected(&registry),

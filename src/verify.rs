@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use futures_util::{StreamExt, stream};
 use regcred_core::credential::Credential;
-use regcred_core::desired::{PublishedLogins, SourceReading};
+use regcred_core::desired::{Presence, PublishedLogins, SourceReading, keys_at_random};
 use regcred_core::fingerprint::FingerprintKey;
 use regcred_core::login::verification::{CredentialPlace, Verification, Verified, VerifiedOutcome};
-use regcred_core::login::{Login, RejectedCandidates, Trial};
+use regcred_core::login::{Canary, Login, RejectedCandidates, Stage, Trial};
 use regcred_core::names::RegistryName;
 use regcred_core::observed::Observed;
 use regcred_core::report::Failure;
@@ -71,9 +71,13 @@ pub(crate) fn remember(sighting: &mut Sighting) {
     for (name, trial) in trials {
         let Some(SourceReading::Read { credential, notes: _ }) = sources.get(name) else { continue };
         match trial {
-            Trial::Rejected { .. } => keep(state, name, credential, Kept::Rejected),
-            Trial::Accepted(_) | Trial::Unneeded => keep(state, name, credential, Kept::Accepted),
+            Trial::Rejected { rejection, failure: _ } => {
+                keep(state, name, credential, Kept::Rejected(&rejection.stage));
+            }
+            Trial::Accepted(_) => keep(state, name, credential, Kept::Accepted),
+            Trial::Unneeded => keep(state, name, credential, Kept::Published),
             Trial::NoCandidate
+            | Trial::Unseen
             | Trial::Pending
             | Trial::Off
             | Trial::RejectedBefore { .. }
@@ -84,19 +88,25 @@ pub(crate) fn remember(sighting: &mut Sighting) {
 
 /// What is known of a credential now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kept {
-    Rejected,
+pub(crate) enum Kept<'a> {
+    Rejected(&'a Stage),
     Accepted,
+    /// It is where it should be. Its registry may have rejected it since, so that only another one is forgotten.
+    Published,
 }
 
 /// Notes in the state, which is not written yet, what a registry said of a source's credential.
-pub(crate) fn keep(state: &mut State, name: &RegistryName, credential: &Credential, what: Kept) {
+pub(crate) fn keep(state: &mut State, name: &RegistryName, credential: &Credential, what: Kept<'_>) {
     match what {
-        Kept::Rejected => {
+        Kept::Rejected(stage) => {
             let fingerprint = state.key.credential(credential);
-            state.remember_rejected(name, fingerprint, Utc::now());
+            state.remember_rejected(name, fingerprint, Utc::now(), stage);
         }
         Kept::Accepted => state.forget_rejected(name),
+        Kept::Published => {
+            let fingerprint = state.key.credential(credential);
+            state.forget_other(name, &fingerprint);
+        }
     }
 }
 
@@ -129,24 +139,36 @@ fn course<'a>(
     let SourceReading::Read { credential, notes: _ } = reading else {
         return Course::Known(Trial::NoCandidate);
     };
-    if !sighting.published(name, &registry.server).lacks(credential) {
+    let presence = sighting.published(name, &registry.server).presence(credential);
+    if presence == Presence::Held {
         return Course::Known(Trial::Unneeded);
     }
     let Verify::On(verification) = &registry.verify else { return Course::Known(Trial::Off) };
-    let before = sighting.state.rejected_at(name, &sighting.state.key.credential(credential));
-    match (before, rejected) {
-        (Some(at), RejectedCandidates::LeaveAlone) => {
-            Course::Known(Trial::rejected_before(at, name, &registry.server))
+    let before = sighting.state.rejection(name, &sighting.state.key.credential(credential));
+    let before = before.filter(|(_, stage)| stands(stage, verification.canary.as_ref()));
+    match (before, rejected, presence) {
+        (Some((at, stage)), RejectedCandidates::LeaveAlone, _) => {
+            Course::Known(Trial::rejected_before(at, stage, name, &registry.server))
         }
-        (Some(_), RejectedCandidates::Retry) | (None, _) => {
+        (_, _, Presence::Held | Presence::Unseen) => Course::Known(Trial::Unseen),
+        (Some(_), RejectedCandidates::Retry, Presence::Lacking) | (None, _, Presence::Lacking) => {
             Course::Try { credential, server: &registry.server, verification }
         }
     }
 }
 
+/// Whether a rejection answers what would be asked now. One that was not let pull an image was let in: to ask for another
+/// image locks nobody out.
+fn stands(stage: &Stage, canary: Option<&Canary>) -> bool {
+    match stage {
+        Stage::Login => true,
+        Stage::Pull { canary: refused } => canary == Some(refused),
+    }
+}
+
 /// What the registries say of what the sources hold now. Each is tried, one that was rejected before too: somebody asks.
-/// What was learnt is kept in mind where there is a state; the failure of that fails nothing else.
-pub(crate) async fn of_sources(context: &Context<'_>) -> (Verification, Option<Failure>) {
+/// What was learnt is kept in mind where there is a state; the failure of that keeps no credential from being tried.
+pub(crate) async fn of_sources(context: &Context<'_>) -> Verification {
     let place = &context.config.state;
     let s3 = &context.locations.at(&place.location).s3;
     let (mut state, sources) =
@@ -169,7 +191,9 @@ pub(crate) async fn of_sources(context: &Context<'_>) -> (Verification, Option<F
             };
             match login {
                 Login::Accepted(_) => keep(state, &verified.registry, credential, Kept::Accepted),
-                Login::Rejected(_) => keep(state, &verified.registry, credential, Kept::Rejected),
+                Login::Rejected(rejection) => {
+                    keep(state, &verified.registry, credential, Kept::Rejected(&rejection.stage));
+                }
                 Login::CannotTell(_) => {}
             }
         }
@@ -179,7 +203,7 @@ pub(crate) async fn of_sources(context: &Context<'_>) -> (Verification, Option<F
         Ok(_) => Ok(()),
         Err(failure) => Err(failure),
     };
-    (Verification::new(verified.into_iter().map(|(verified, _)| verified).collect()), kept.err())
+    Verification::new(verified.into_iter().map(|(verified, _)| verified).collect(), kept.err())
 }
 
 /// What the registries say of what is published now. A credential that is in several places is tried once.
@@ -205,13 +229,19 @@ pub(crate) async fn of_published(context: &Context<'_>) -> Result<Verification, 
                 location: seen.spec.location.clone(),
                 ecs_config: seen.spec.name.clone(),
             };
+            let keys = keys_at_random(&seen.map, server);
+            if !keys.is_empty() {
+                let random = VerifiedOutcome::Random { keys };
+                checks.push(Check::known(registry.clone(), vec![place], random));
+                continue;
+            }
             let mut published = PublishedLogins::default();
             published.add_object(&seen.observed, &seen.map, server);
             Check::add(&mut checks, registry, place, &seen.observed, &published);
         }
     }
     let verified = check_all(context, checks, Some(&key)).await;
-    Ok(Verification::new(verified.into_iter().map(|(verified, _)| verified).collect()))
+    Ok(Verification::new(verified.into_iter().map(|(verified, _)| verified).collect(), None))
 }
 
 /// One credential to be tried, or what is known without.

@@ -6,7 +6,7 @@ use std::path::Path;
 use regcred_core::report::Verdict;
 
 use super::arguments::VerifyArguments;
-use super::output::{self, Output};
+use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human};
 use crate::observe::Context;
@@ -27,11 +27,7 @@ pub(crate) async fn run(
     let verification = if published {
         verify::of_published(&context).await.map_err(Stop::Pass)?
     } else {
-        let (verification, unkept) = verify::of_sources(&context).await;
-        if let Some(failure) = unkept {
-            output::failure(&failure);
-        }
-        verification
+        verify::of_sources(&context).await
     };
     output.result(&verification, verification.verdict, human::verification)
 }

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod hosts;
+mod memory;
 pub(crate) mod real;
 mod token_server;
 mod words;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::agent::auth::printable_key;
 use crate::agent::{AuthMap, AuthType, EffectiveAuth, Environment, Login, PullAuth};
 use crate::credential::Credential;
 use crate::fingerprint::FingerprintKey;
@@ -299,8 +300,36 @@ impl PublishedLogins {
     }
 
     /// Whether a pass would write this credential anywhere: what has to be tried before.
-    pub fn lacks(&self, credential: &Credential) -> bool {
-        self.lacking || self.logins.iter().any(|login| !login.is(credential))
+    pub fn presence(&self, credential: &Credential) -> Presence {
+        match self.logins.iter().find(|login| !login.is(credential)) {
+            Some(_) => Presence::Lacking,
+            None if self.lacking => Presence::Lacking,
+            None if self.logins.is_empty() => Presence::Unseen,
+            None => Presence::Held,
+        }
+    }
+}
+
+/// What is seen of a credential in the places that should hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It was seen, and nowhere another one, nor none.
+    Held,
+    /// A place was seen that holds another one, or none: a pass would write there.
+    Lacking,
+    /// No place was seen at all, so that none would be written to; and nothing is known.
+    Unseen,
+}
+
+/// The keys among which agents choose at random for a server, as its entries differ; none where they do not. `map` is
+/// [`auth_map`] of an object.
+pub fn keys_at_random(map: &AuthMap, server: &Server) -> Vec<String> {
+    let image = some_image(server);
+    let answer = map.lookup(&image);
+    if answer.is_random() {
+        answer.candidates().iter().filter_map(|candidate| candidate.key).map(printable_key).collect()
+    } else {
+        Vec::new()
     }
 }
 
@@ -542,24 +571,53 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_lacked_where_any_place_would_be_written() {
+    fn a_credential_is_lacked_where_any_place_would_be_written_and_held_only_where_it_was_seen() {
         let server = Server::parse("quay.io").unwrap();
         let wanted = credential("u", "p");
         let pair = r#"{"username":"u","password":"p"}"#;
-        let lacks = |observed: &[Observed]| {
+        let presence = |observed: &[Observed]| {
             let mut published = PublishedLogins::default();
             for each in observed {
                 published.add_secret(each);
             }
-            published.lacks(&wanted)
+            published.presence(&wanted)
         };
-        assert!(!lacks(&[present(pair)]) && !lacks(&[present(pair), unknown()]) && !lacks(&[]));
-        assert!(lacks(&[present(pair), Observed::Absent]) && lacks(&[present("{}")]));
-        assert!(lacks(&[present(r#"{"username":"u","password":"q"}"#)]));
+        let other = || present(r#"{"username":"u","password":"q"}"#);
+        for (expected, places) in [
+            (Presence::Held, vec![present(pair)]),
+            (Presence::Held, vec![present(pair), unknown()]),
+            (Presence::Lacking, vec![present(pair), Observed::Absent]),
+            (Presence::Lacking, vec![present(pair), other()]),
+            (Presence::Lacking, vec![other(), unknown()]),
+            (Presence::Lacking, vec![Observed::Absent, unknown()]),
+            (Presence::Lacking, vec![present("{}")]),
+            (Presence::Unseen, vec![unknown()]),
+            (Presence::Unseen, vec![unknown(), unknown()]),
+            (Presence::Unseen, vec![]),
+        ] {
+            assert_eq!(presence(&places), expected, "{places:?}");
+        }
         let mut published = PublishedLogins::default();
         let object = present("ECS_CLUSTER=prod\n");
         published.add_object(&object, &auth_map(&object), &server);
-        assert!(published.lacks(&wanted));
+        assert_eq!(published.presence(&wanted), Presence::Lacking);
+    }
+
+    #[test]
+    fn keys_that_differ_for_one_server_are_named_and_others_are_not() {
+        let server = Server::parse("harbor.example.com").unwrap();
+        let keys = |data: &str| {
+            let object = present(&format!("ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={data}\n"));
+            keys_at_random(&auth_map(&object), &server)
+        };
+        let entry =
+            |key: &str, password: &str| format!(r#""{key}":{{"username":"u","password":"{password}"}}"#);
+        let (bare, url) = (entry("harbor.example.com", "1"), entry("https://harbor.example.com", "2"));
+        assert_eq!(keys(&format!("{{{bare},{url}}}")), ["harbor.example.com", "https://harbor.example.com"]);
+        let same = entry("https://harbor.example.com", "1");
+        for data in [format!("{{{bare},{same}}}"), format!("{{{bare}}}"), "{}".to_owned()] {
+            assert_eq!(keys(&data), Vec::<String>::new(), "{data}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) fn verification(verification: &Verification) -> String {
             VerifiedOutcome::Tried { login: Login::Rejected(_) } => "REJECTED".to_owned(),
             VerifiedOutcome::Tried { login: Login::CannotTell(_) } => "cannot tell".to_owned(),
             VerifiedOutcome::Unreadable { .. } => "could not be read".to_owned(),
+            VerifiedOutcome::Random { .. } => "AT RANDOM".to_owned(),
             VerifiedOutcome::Absent => "not published".to_owned(),
             VerifiedOutcome::Off => "not tried, as verify.enabled is false".to_owned(),
         };
@@ -24,6 +25,9 @@ pub(crate) fn verification(verification: &Verification) -> String {
         if let Some(failure) = verified.failure() {
             page.line(three_lines(&failure));
         }
+    }
+    if let Some(failure) = &verification.unkept {
+        page.line(three_lines(failure));
     }
     page.0
 }

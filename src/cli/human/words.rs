@@ -85,6 +85,9 @@ pub(super) fn expires_soon(expiry: &Expiry) -> Option<String> {
 pub(super) fn trial(trial: &Trial) -> Option<String> {
     match trial {
         Trial::NoCandidate | Trial::Unneeded => None,
+        Trial::Unseen => {
+            Some("not tried at the registry, as nothing that should hold it could be seen".to_owned())
+        }
         Trial::Pending => Some("not tried at the registry yet".to_owned()),
         Trial::Off => Some("not tried at the registry, as verify.enabled is false".to_owned()),
         Trial::Accepted(accepted) => Some(format!("accepted {accepted}")),

@@ -1,13 +1,13 @@
 //! A manifest whose sight proves that a credential may pull.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::server::Server;
 
 /// One repository and tag of a registry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Canary {
     /// As the registry's API names it.
     repository: String,

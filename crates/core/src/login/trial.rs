@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::verdict::{Accepted, Cause, Login, Obstacle, Rejection};
+use super::verdict::{Accepted, Cause, Login, Obstacle, Rejection, Stage};
 use crate::names::RegistryName;
 use crate::plan::Hold;
 use crate::report::{Failure, FailureKind};
@@ -36,8 +36,10 @@ pub enum RejectedCandidates {
 pub enum Trial {
     /// Its source could not be read: there is none.
     NoCandidate,
-    /// Everything holds it already; it was tried when it was published.
+    /// Everything that could be seen holds it already; it was tried when it was published.
     Unneeded,
+    /// None of the places that should hold it could be seen, so that it is written nowhere and not tried for nothing.
+    Unseen,
     /// It would be tried by a pass; this command tries nothing.
     Pending,
     /// `verify.enabled` is false.
@@ -51,6 +53,7 @@ pub enum Trial {
     /// This very one was rejected before, and is not tried again by itself: wrong tries lock accounts out.
     RejectedBefore {
         at: DateTime<Utc>,
+        stage: Stage,
         failure: Failure,
     },
     CannotTell {
@@ -87,19 +90,26 @@ impl Trial {
     }
 
     /// One that was rejected at `at`, and has not changed since.
-    pub fn rejected_before(at: DateTime<Utc>, name: &RegistryName, server: &Server) -> Self {
-        let failure = Failure::new(
-            FailureKind::Rejected,
-            what(name, server),
-            format!(
-                "this very one was rejected on {}, and trying it again and again would lock the account",
-                at.format("%Y-%m-%d %H:%M UTC")
+    pub fn rejected_before(at: DateTime<Utc>, stage: Stage, name: &RegistryName, server: &Server) -> Self {
+        let date = at.format("%Y-%m-%d %H:%M UTC");
+        let (why, remedy) = match &stage {
+            Stage::Login => (
+                format!(
+                    "this very one was rejected on {date}, and trying it again and again would lock the account"
+                ),
+                format!(
+                    "correct it at its source; or, if the registry was wrong, run `regcred verify --registry {name}`"
+                ),
             ),
-            format!(
-                "correct it at its source; or, if the registry was wrong, run `regcred verify --registry {name}`"
+            Stage::Pull { canary } => (
+                format!(
+                    "this very one was not let pull {canary} on {date}, and is not tried again by itself"
+                ),
+                stage.remedy(name),
             ),
-        );
-        Self::RejectedBefore { at, failure }
+        };
+        let failure = Failure::new(FailureKind::Rejected, what(name, server), why, remedy);
+        Self::RejectedBefore { at, stage, failure }
     }
 
     /// Why the candidate must not be published; `None` where it may be.
@@ -110,6 +120,7 @@ impl Trial {
             Self::CannotTell { unreachable: Unreachable::Hold, .. } => Some(Hold::Untried),
             Self::CannotTell { unreachable: Unreachable::Publish, .. }
             | Self::Unneeded
+            | Self::Unseen
             | Self::Pending
             | Self::Off
             | Self::Accepted(_) => None,
@@ -123,6 +134,7 @@ impl Trial {
             Self::CannotTell { unreachable: Unreachable::Hold, .. }
             | Self::NoCandidate
             | Self::Unneeded
+            | Self::Unseen
             | Self::Pending
             | Self::Off
             | Self::Accepted(_)
@@ -136,6 +148,7 @@ impl Trial {
         match self {
             Self::NoCandidate => "no_candidate",
             Self::Unneeded => "unneeded",
+            Self::Unseen => "unseen",
             Self::Pending => "pending",
             Self::Off => "off",
             Self::Accepted(_) => "accepted",
@@ -154,6 +167,7 @@ impl Trial {
             Self::CannotTell { unreachable: Unreachable::Publish, .. }
             | Self::NoCandidate
             | Self::Unneeded
+            | Self::Unseen
             | Self::Pending
             | Self::Off
             | Self::Accepted(_) => None,
@@ -163,7 +177,7 @@ impl Trial {
 
 /// What a registry that refuses a credential is told as.
 pub fn rejected(rejection: &Rejection, name: &RegistryName, server: &Server) -> Failure {
-    Failure::new(FailureKind::Rejected, what(name, server), rejection.why(), rejection.remedy())
+    Failure::new(FailureKind::Rejected, what(name, server), rejection.why(), rejection.stage.remedy(name))
 }
 
 /// What a credential that cannot be tried is told as.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::address::AddressKind;
 use super::canary::Canary;
 use super::realm::RealmRefusal;
+use crate::names::RegistryName;
 
 /// What came of one try.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -477,14 +478,20 @@ impl Rejection {
             }
         }
     }
+}
 
-    /// What the reader can do about it: follows "to do: ".
-    pub fn remedy(&self) -> &'static str {
-        match self.stage {
-            Stage::Login => {
+impl Stage {
+    /// What the reader can do about a refusal there: follows "to do: ".
+    pub fn remedy(&self, registry: &RegistryName) -> String {
+        match self {
+            Self::Login => {
                 "correct the credential at its source: it may be mistyped, expired, revoked, or the account locked"
+                    .to_owned()
             }
-            Stage::Pull { .. } => "give the user the right to pull from there, or name another repository",
+            Self::Pull { .. } => format!(
+                "give the user the right to pull from there and run `regcred verify --registry {registry}`; or name another \
+                 image in registries.{registry}.verify.repository, which the next pass tries"
+            ),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::trial::{rejected, untold};
 use super::verdict::Login;
 use crate::fingerprint::Fingerprint;
 use crate::names::{EcsConfigName, LocationName, RegistryName};
-use crate::report::{Failure, Verdict};
+use crate::report::{Failure, FailureKind, Verdict};
 use crate::server::Server;
 
 /// The version of the serialised form.
@@ -18,6 +18,9 @@ pub const VERSION: u32 = 1;
 pub struct Verification {
     pub version: u32,
     pub credentials: Vec<Verified>,
+    /// Why what was learnt of rejected credentials could not be kept in mind; not there where it could, or nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unkept: Option<Failure>,
     pub verdict: Verdict,
 }
 
@@ -54,15 +57,22 @@ pub enum VerifiedOutcome {
     Unreadable { failure: Failure },
     /// There is none.
     Absent,
+    /// Agents take one of these keys of the object, another one at each start, and their credentials differ.
+    Random { keys: Vec<String> },
     /// `verify.enabled` is false.
     Off,
 }
 
 impl Verification {
-    /// Adds up what was found: 4 where nothing can be told of one, 3 where one is rejected or missing.
-    pub fn new(credentials: Vec<Verified>) -> Self {
-        let verdict = credentials.iter().map(Verified::verdict).fold(Verdict::Converged, Verdict::worse);
-        Self { version: VERSION, credentials, verdict }
+    /// Adds up what was found: 4 where nothing can be told of one, or what was learnt is lost; 3 where one is rejected,
+    /// missing or taken at random.
+    pub fn new(credentials: Vec<Verified>, unkept: Option<Failure>) -> Self {
+        let kept = match &unkept {
+            None => Verdict::Converged,
+            Some(_) => Verdict::Partial,
+        };
+        let verdict = credentials.iter().map(Verified::verdict).fold(kept, Verdict::worse);
+        Self { version: VERSION, credentials, unkept, verdict }
     }
 }
 
@@ -70,7 +80,9 @@ impl Verified {
     fn verdict(&self) -> Verdict {
         match &self.outcome {
             VerifiedOutcome::Tried { login: Login::Accepted(_) } | VerifiedOutcome::Off => Verdict::Converged,
-            VerifiedOutcome::Tried { login: Login::Rejected(_) } | VerifiedOutcome::Absent => Verdict::Drift,
+            VerifiedOutcome::Tried { login: Login::Rejected(_) }
+            | VerifiedOutcome::Absent
+            | VerifiedOutcome::Random { .. } => Verdict::Drift,
             VerifiedOutcome::Tried { login: Login::CannotTell(_) } | VerifiedOutcome::Unreadable { .. } => {
                 Verdict::Partial
             }
@@ -87,6 +99,18 @@ impl Verified {
                 Some(untold(obstacle, &self.registry, &self.server))
             }
             VerifiedOutcome::Unreadable { failure } => Some(failure.clone()),
+            VerifiedOutcome::Random { keys } => Some(Failure::new(
+                FailureKind::Refused,
+                format!("what is published of `{}` at {} is no one credential", self.registry, self.server),
+                format!(
+                    "agents take one of the keys {} at random, another one at each start, and their credentials differ",
+                    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+                ),
+                format!(
+                    "run `regcred sync --registry {}`: it leaves one of them, with what the source holds",
+                    self.registry
+                ),
+            )),
             VerifiedOutcome::Tried { login: Login::Accepted(_) }
             | VerifiedOutcome::Absent
             | VerifiedOutcome::Off => None,

@@ -103,7 +103,9 @@ fn trial(index: usize) -> impl Strategy<Value = (Trial, Due)> {
         let name = name.clone();
         move |login| (Trial::of(login, &name, &server(index), unreachable), due)
     };
-    let before = Trial::rejected_before(DateTime::UNIX_EPOCH, &RegistryName::new("r"), &server(index));
+    let before =
+        |stage| Trial::rejected_before(DateTime::UNIX_EPOCH, stage, &RegistryName::new("r"), &server(index));
+    let before = select(vec![before(Stage::Login), before(Stage::Pull { canary: canary() })]);
     prop_oneof![
         accepted().prop_map(of(Unreachable::Hold, Due::Published)),
         accepted().prop_map(of(Unreachable::Publish, Due::Published)),
@@ -113,7 +115,7 @@ fn trial(index: usize) -> impl Strategy<Value = (Trial, Due)> {
         outage().prop_map(of(Unreachable::Publish, Due::Published)),
         misfit().prop_map(of(Unreachable::Hold, Due::Nowhere)),
         misfit().prop_map(of(Unreachable::Publish, Due::Nowhere)),
-        Just((before, Due::Nowhere)),
+        before.prop_map(|before| (before, Due::Nowhere)),
         Just((Trial::Off, Due::Published)),
     ]
 }
