@@ -101,6 +101,17 @@ async fn hosts_with_every_tag_are_restarted_and_recorded_and_no_others() {
 }
 
 #[tokio::test]
+async fn the_real_script_proves_a_host_of_which_ecs_shows_nothing() {
+    let hosts = vec![HostSpec { life: Life::Shell, ..elsewhere(GOOD[0], &[]) }];
+    let config = world::patient().replace("clusters: [web, batch]", &format!("instances: [{}]", GOOD[0]));
+    let world = World::start("the_real_script_proves_a_host", with_hosts(hosts), &config);
+    let told = world.json(&["sync"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(world.pulls_with(GOOD[0], HARBOR_IMAGE), Some(sha256(world::HARBOR_PASSWORD)));
+    assert_eq!((world.restarts()[GOOD[0]], record(&world).await.len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_person_is_told_of_such_a_fleet_without_a_cluster() {
     let mut hosts = tagged();
     hosts[1].behaviour = Behaviour::Offline;
