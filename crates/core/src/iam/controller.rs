@@ -100,7 +100,13 @@ fn restart(policy: &mut Policy, site: &Site, fleets: &[RestartedFleet]) {
         &["ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations", "ssm:ListCommands"],
         ["*".to_owned()],
     );
-    let documents = || fleets.iter().map(|fleet| site.arn("ssm", &format!("document/{}", fleet.document)));
+    let documents = || {
+        fleets.iter().map(|fleet| match fleet.document.as_str() {
+            // A document of another account is named by its ARN.
+            arn if arn.starts_with("arn:") => arn.to_owned(),
+            name => site.arn("ssm", &format!("document/{name}")),
+        })
+    };
     policy.allow("SeeTheDocument", &["ssm:GetDocument"], documents());
     let hosts = [site.arn("ec2", "instance/*"), site.arn("ssm", "managed-instance/*")];
     policy.allow("SendTheDocumentAlone", &["ssm:SendCommand"], documents().chain(hosts));
