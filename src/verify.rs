@@ -98,9 +98,9 @@ pub(crate) enum Kept<'a> {
 /// Notes in the state, which is not written yet, what a registry said of a source's credential.
 pub(crate) fn keep(state: &mut State, name: &RegistryName, credential: &Credential, what: Kept<'_>) {
     match what {
-        Kept::Rejected(stage) => {
+        Kept::Rejected(refused_at) => {
             let fingerprint = state.key.credential(credential);
-            state.remember_rejected(name, fingerprint, Utc::now(), stage);
+            state.remember_rejected(name, fingerprint, Utc::now(), refused_at);
         }
         Kept::Accepted => state.forget_rejected(name),
         Kept::Published => {
