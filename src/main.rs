@@ -29,5 +29,5 @@ use clap::Parser;
 async fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     telemetry::start();
-    ExitCode::from(cli::run(arguments).await.exit_code())
+    ExitCode::from(cli::run(arguments).await)
 }

@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod human;
 mod iam;
+mod interruption;
 mod lint;
 mod manual;
 mod output;
@@ -28,6 +29,7 @@ use regcred_core::report::{Failure, FailureKind, Verdict};
 
 pub(crate) use arguments::Arguments;
 use arguments::Command;
+use interruption::Interruption;
 use output::{Output, Volume};
 
 use crate::config::load::LoadError;
@@ -42,6 +44,8 @@ enum Stop {
     Pass(Failure),
     /// The result could not be printed.
     Output(std::io::Error),
+    /// A signal came first.
+    Interrupted { by: Interruption, failure: Failure },
 }
 
 /// Waits for Ctrl-C, or for the signal that a service is ended with.
@@ -55,8 +59,8 @@ async fn until_stopped() {
     }
 }
 
-/// Runs one command to its end.
-pub(crate) async fn run(arguments: Arguments) -> Verdict {
+/// Runs one command to its end, and tells the code to exit with.
+pub(crate) async fn run(arguments: Arguments) -> u8 {
     let Arguments { config, output: form, quiet, command } = arguments;
     let volume = if quiet { Volume::Quiet } else { Volume::Normal };
     let output = Output { form, volume };
@@ -84,7 +88,19 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
         Command::Man(arguments) => manual::man(&arguments),
         Command::Schema(arguments) => output::json(&schema::run(arguments.of)).map(|()| Verdict::Converged),
     };
-    ended.unwrap_or_else(|stop| match stop {
+    match ended {
+        Ok(verdict) => verdict.exit_code(),
+        Err(stop) => told(stop),
+    }
+}
+
+/// Says why there is no result, and tells the code to exit with.
+fn told(stop: Stop) -> u8 {
+    let verdict = match stop {
+        Stop::Interrupted { by, failure } => {
+            output::failure(&failure);
+            return by.exit_code();
+        }
         Stop::Config(error) => {
             output::message(format_args!("error: {error}"));
             Verdict::Usage
@@ -106,5 +122,6 @@ pub(crate) async fn run(arguments: Arguments) -> Verdict {
             ));
             Verdict::Internal
         }
-    })
+    };
+    verdict.exit_code()
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use regcred_core::report::Verdict;
 
 use super::arguments::PlanArguments;
+use super::interruption::{Interruption, unless_interrupted};
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human, saved_plan};
@@ -20,9 +21,8 @@ pub(crate) async fn run(
     let PlanArguments { pass: arguments, out } = arguments;
     let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
-    let planned = reconcile::plan(&context, arguments.failed_hosts(), arguments.rejected_candidates())
-        .await
-        .map_err(Stop::Pass)?;
+    let planned = reconcile::plan(&context, arguments.failed_hosts(), arguments.rejected_candidates());
+    let planned = unless_interrupted(planned).await.map_err(Interruption::of_a_look)?.map_err(Stop::Pass)?;
     if let Some(out) = out {
         saved_plan::write(&out, &planned, settings(&config, &scope), &arguments)?;
     }

@@ -45,7 +45,17 @@ struct FleetProgress {
     proven: usize,
     bar: ProgressBar,
     shown: usize,
-    has_sent: bool,
+    sent: usize,
+    is_over: bool,
+}
+
+/// A rollout that has begun and not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnderWay {
+    pub(crate) fleet: FleetName,
+    /// Of these hosts, some may have ended since.
+    pub(crate) sent: usize,
+    pub(crate) hosts: usize,
 }
 
 impl Display {
@@ -71,6 +81,15 @@ impl Display {
                 output::message(serde_json::to_string(&record).expect("a record is plain data"));
             }
         }
+    }
+
+    /// The rollouts that have begun and not ended.
+    pub(crate) fn under_way(&self) -> Vec<UnderWay> {
+        let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = fleets.iter().filter(|(_, state)| !state.is_over);
+        under_way
+            .map(|(fleet, state)| UnderWay { fleet: fleet.clone(), sent: state.sent, hosts: state.hosts })
+            .collect()
     }
 
     /// Takes bars off the screen.
@@ -102,14 +121,14 @@ impl ProgressSink for Display {
                 bar.set_prefix(fleet.to_string());
                 fleets.insert(
                     fleet,
-                    FleetProgress { hosts, ended: 0, proven: 0, bar, shown: 0, has_sent: false },
+                    FleetProgress { hosts, ended: 0, proven: 0, bar, shown: 0, sent: 0, is_over: false },
                 );
             }
             Progress::Sending { fleet, hosts } => {
-                if let Some(state) = fleets.get_mut(&fleet)
-                    && !std::mem::replace(&mut state.has_sent, true)
-                    && let Some(first) = hosts.first()
-                {
+                let Some(state) = fleets.get_mut(&fleet) else { return };
+                let is_first = state.sent == 0;
+                state.sent += hosts.len();
+                if is_first && let Some(first) = hosts.first() {
                     state.bar.suspend(|| {
                         self.line(fleet.as_str(), &format!("restarting one host first: {first}"));
                     });
@@ -145,7 +164,8 @@ impl ProgressSink for Display {
                 }
             }
             Progress::RolloutEnded { fleet } => {
-                if let Some(state) = fleets.get(&fleet) {
+                if let Some(state) = fleets.get_mut(&fleet) {
+                    state.is_over = true;
                     state.bar.finish_and_clear();
                     if state.hosts > 0 {
                         self.line(fleet.as_str(), &format!("{}/{} proven", state.proven, state.hosts));

@@ -6,6 +6,7 @@ use regcred_core::report::Verdict;
 use regcred_core::saved_plan::SavedCommand;
 
 use super::arguments::{ScopeArguments, SyncArguments};
+use super::interruption::unless_interrupted;
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::progress::Display;
@@ -35,7 +36,14 @@ pub(crate) async fn run(
     let context = Context { config: &config, locations: &locations, scope: &scope };
     let display = Display::new(output);
     let agreed = saved.as_ref().map(|saved| &saved.preconditions);
-    let report = reconcile::sync(&context, failed, rejected, agreed, &display).await.map_err(Stop::Pass)?;
+    let pass = reconcile::sync(&context, failed, rejected, agreed, &display);
+    let report = match unless_interrupted(pass).await {
+        Ok(report) => report.map_err(Stop::Pass)?,
+        Err(by) => {
+            display.finish();
+            return Err(by.of_a_pass(&display.under_way()));
+        }
+    };
     display.finish();
     output.result(&report, report.verdict, human::report)
 }

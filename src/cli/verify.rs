@@ -6,6 +6,7 @@ use std::path::Path;
 use regcred_core::report::Verdict;
 
 use super::arguments::VerifyArguments;
+use super::interruption::{Interruption, unless_interrupted};
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human};
@@ -21,13 +22,15 @@ pub(crate) async fn run(
     let Ground { config, locations, scope } = pass::prepare(path, &scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
     if hosts {
-        let audit = audit::hosts(&context).await.map_err(Stop::Pass)?;
+        let audit = unless_interrupted(Box::pin(audit::hosts(&context))).await.map_err(Interruption::of_a_look)?;
+        let audit = audit.map_err(Stop::Pass)?;
         return output.result(&audit, audit.verdict, human::audit);
     }
     let verification = if published {
         verify::of_published(&context).await.map_err(Stop::Pass)?
     } else {
-        verify::of_sources(&context).await
+        let tried = unless_interrupted(Box::pin(verify::of_sources(&context)));
+        tried.await.map_err(Interruption::of_a_look)?
     };
     output.result(&verification, verification.verdict, human::verification)
 }

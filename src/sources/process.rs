@@ -3,7 +3,7 @@
 //! There is no shell. The program sees the variables that it is given, reads what it is given, and its standard output is
 //! kept for the caller alone: nothing of what it prints gets into an error or a log, and its standard error is thrown
 //! away. It runs in a process group of its own, which is killed as soon as nobody waits for it any more: at the time
-//! limit, and when regcred is interrupted.
+//! limit, and when regcred is ended by SIGINT or SIGTERM, which drop the reading.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

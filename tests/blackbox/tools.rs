@@ -273,6 +273,13 @@ impl Started {
         Ended { code, stdout: self.read("stdout"), stderr: self.read("stderr") }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(rustix::process::Pid::from_raw).expect("it was not waited for yet");
+        rustix::process::kill_process(id, signal).expect("our own child can be sent a signal");
+    }
+
     /// Kills it as the system would, with no time to clean up, and waits until it is gone.
     pub(crate) async fn kill(mut self) -> Ended {
         self.child.kill().await.expect("our own child can be killed");
