@@ -14,12 +14,17 @@ use crate::config::env;
 /// whole requests (aws-smithy-runtime, `client::orchestrator`); so they stay at info, whatever the operator asks for.
 const CAPPED: [&str; 5] = ["aws_", "h2", "hyper", "rustls", "tower"];
 
-/// Sets logging up for the whole process. `RUST_LOG` chooses levels; without it, warnings.
+/// What is logged without `RUST_LOG`: warnings. What the SDK warns of, a role that cannot be assumed say, regcred tells in its
+/// own words where a call fails for it; the SDK says it once for each call, with its error's debug text.
+const UNASKED: &str = "warn,aws_config=error,aws_runtime=error,aws_smithy=error";
+
+/// Sets logging up for the whole process. `RUST_LOG` chooses levels; without it, [`UNASKED`].
 pub(crate) fn start() {
-    let chosen = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .with_env_var(env::RUST_LOG)
-        .from_env_lossy();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let chosen = match std::env::var(env::RUST_LOG) {
+        Ok(asked) if !asked.is_empty() => filter.parse_lossy(asked),
+        Ok(_) | Err(_) => filter.parse_lossy(UNASKED),
+    };
     let terminal = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = if terminal {

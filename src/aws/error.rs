@@ -177,7 +177,7 @@ impl AwsError {
             AwsErrorKind::NotSent | AwsErrorKind::NoAnswer => (
                 FailureKind::Unreachable,
                 format!("{code}: {action} in {place} got no usable answer{said}"),
-                "run it again; if it persists, check the network, the Region, and AWS_ENDPOINT_URL".to_owned(),
+                "run it again; if it persists, check the network, the Region (AWS_REGION), and AWS_ENDPOINT_URL".to_owned(),
             ),
             AwsErrorKind::Exists
             | AwsErrorKind::PreconditionFailed

@@ -63,6 +63,12 @@ impl Locations {
         Self(all)
     }
 
+    /// A location in which nothing can be called, since no Region is known for it. Only the location of the environment
+    /// can be without one.
+    pub(crate) fn without_region(&self) -> Option<&LocationName> {
+        self.0.iter().find(|(_, clients)| clients.s3.region().is_none()).map(|(name, _)| name)
+    }
+
     /// A validated config names no location that is not here.
     pub(crate) fn at(&self, name: &LocationName) -> &Clients {
         self.0.get(name).expect("the config was validated: every location that is named exists")

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use regcred_core::names::LocationName;
+use regcred_core::report::{Failure, FailureKind};
+
 use super::Stop;
 use super::arguments::ScopeArguments;
 use super::output::Output;
@@ -28,5 +31,18 @@ pub(crate) async fn prepare(
     }
     let scope = Scope::new(&config, &arguments.registry, &arguments.fleet).map_err(Stop::Usage)?;
     let locations = Locations::load(&config.locations).await;
+    if let Some(name) = locations.without_region() {
+        return Err(Stop::Usage(no_region(name)));
+    }
     Ok(Ground { config, locations, scope })
+}
+
+/// Each call would fail for it, after the SDK asked the instance metadata service in vain.
+fn no_region(name: &LocationName) -> Failure {
+    Failure::new(
+        FailureKind::Missing,
+        format!("cannot call AWS in location `{name}`"),
+        "no Region is set: AWS_REGION is not, and neither the profile nor the instance names one",
+        "set AWS_REGION, such as AWS_REGION=eu-west-1, or list the Region under `locations` in the config",
+    )
 }

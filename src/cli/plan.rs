@@ -22,7 +22,8 @@ pub(crate) async fn run(
     let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
     let planned = reconcile::plan(&context, arguments.failed_hosts(), arguments.rejected_candidates());
-    let planned = unless_interrupted(planned).await.map_err(Interruption::of_a_look)?.map_err(Stop::Pass)?;
+    let planned =
+        unless_interrupted(Box::pin(planned)).await.map_err(Interruption::of_a_look)?.map_err(Stop::Pass)?;
     if let Some(out) = out {
         saved_plan::write(&out, &planned, settings(&config, &scope), &arguments)?;
     }

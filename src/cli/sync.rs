@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let display = Display::new(output);
     let agreed = saved.as_ref().map(|saved| &saved.preconditions);
     let pass = reconcile::sync(&context, failed, rejected, agreed, &display);
-    let report = match unless_interrupted(pass).await {
+    let report = match unless_interrupted(Box::pin(pass)).await {
         Ok(report) => report.map_err(Stop::Pass)?,
         Err(by) => {
             display.finish();

@@ -22,7 +22,8 @@ pub(crate) async fn run(
     let Ground { config, locations, scope } = pass::prepare(path, &scope, output).await?;
     let context = Context { config: &config, locations: &locations, scope: &scope };
     if hosts {
-        let audit = unless_interrupted(Box::pin(audit::hosts(&context))).await.map_err(Interruption::of_a_look)?;
+        let audit =
+            unless_interrupted(Box::pin(audit::hosts(&context))).await.map_err(Interruption::of_a_look)?;
         let audit = audit.map_err(Stop::Pass)?;
         return output.result(&audit, audit.verdict, human::audit);
     }

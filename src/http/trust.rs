@@ -1,7 +1,8 @@
 //! Whose certificates are believed: the system's, and those of a file that the operator names.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -31,6 +32,21 @@ static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots
 });
 
+/// The most that is read of a file of certificates. Mozilla's whole list has about 220 KiB.
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// All of a file; of no pipe and no device, which may have no end.
+fn read(path: &Path) -> Result<Vec<u8>, CaFileFlaw> {
+    // Opening a pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(CaFileFlaw::Unreadable)?.is_file() {
+        return Err(CaFileFlaw::NoFile);
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(CaFileFlaw::Unreadable)?;
+    let length = file.take(MOST_BYTES + 1).read_to_end(&mut content).map_err(CaFileFlaw::Unreadable)?;
+    if length as u64 > MOST_BYTES { Err(CaFileFlaw::TooLarge) } else { Ok(content) }
+}
+
 impl Trust {
     /// The system's certificates. `SSL_CERT_FILE` and `SSL_CERT_DIR` say where these are, where they are set.
     pub(crate) fn system() -> Self {
@@ -40,7 +56,7 @@ impl Trust {
     /// The system's, and those of a PEM file.
     pub(crate) fn with_file(path: &Path) -> Result<Self, CaFileError> {
         let error = |flaw| CaFileError { path: path.to_owned(), flaw };
-        let content = std::fs::read(path).map_err(|source| error(CaFileFlaw::Unreadable(source)))?;
+        let content = read(path).map_err(error)?;
         let mut own = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(&content) {
             own.push(certificate.map_err(|source| error(CaFileFlaw::NotPem(source)))?);
@@ -93,6 +109,10 @@ pub(crate) struct CaFileError {
 pub(crate) enum CaFileFlaw {
     #[error("it cannot be read")]
     Unreadable(#[source] io::Error),
+    #[error("it is a folder, a pipe or a device, and no file")]
+    NoFile,
+    #[error("it is larger than {} KiB, and no list of certificates is", MOST_BYTES / 1024)]
+    TooLarge,
     #[error("it is no PEM text")]
     NotPem(#[source] pem::Error),
     #[error("it holds no certificate that can be used")]

@@ -25,7 +25,7 @@ pub(crate) fn open(server: &Server, verification: &Verification) -> Result<Box<d
         Ok(registry) => Ok(Box::new(registry)),
         Err(error) => Err(Obstacle::NoAnswer {
             from: Party::Registry,
-            why: NoAnswer::CaFile { why: error.to_string() },
+            why: NoAnswer::CaFile { why: format!("{error}: {}", error.flaw) },
         }),
     }
 }

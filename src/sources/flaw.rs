@@ -70,6 +70,10 @@ pub(crate) enum Flaw {
     /// A credential helper has an identity token in place of a password.
     IdentityToken,
     Aws(Box<AwsError>),
+    /// The secret or parameter is there, and no version of it has this stage, number or label.
+    NoVersion {
+        version: String,
+    },
     /// A secret that holds bytes in place of text.
     Binary,
     /// A parameter that is not encrypted.
@@ -160,6 +164,12 @@ impl Flaw {
                 "it has an identity token in place of a password, and the ECS agent cannot use one".to_owned()
             }
             (Self::Aws(error), _) => error.failure("").why,
+            (Self::NoVersion { version }, Place::Secret { .. }) => {
+                format!("it is there, and none of its versions has the stage `{version}`")
+            }
+            (Self::NoVersion { version }, _) => {
+                format!("it is there, and has no version or label `{version}`")
+            }
             (Self::Binary, _) => "it holds bytes in place of text".to_owned(),
             (Self::Vault(flaw), _) => flaw.why(),
             (Self::NotEncrypted, _) => {
@@ -215,6 +225,7 @@ impl Flaw {
             (Self::NoCredential(CredentialError::Nul(_) | CredentialError::LineBreak(_)), _) => {
                 WRITE_AGAIN.to_owned()
             }
+            (Self::NoEntry(unusable), Place::Variable(name)) => unusable.remedy_in_variable(name),
             (Self::NoEntry(unusable), _) => unusable.remedy(),
             (Self::TimedOut(_), Place::Variable(_) | Place::File(_)) => {
                 "see what holds it up (a network file system, a pipe without a writer), or raise `source_timeout`"
@@ -252,6 +263,7 @@ impl Flaw {
                 "log in with an access token or a robot account that has a password".to_owned()
             }
             (Self::Aws(error), _) => to_do_at_aws(error, place),
+            (Self::NoVersion { .. }, _) => to_do_about_version(place),
             (Self::Binary, _) => "store the value as text (SecretString)".to_owned(),
             (Self::Vault(flaw), _) => flaw.to_do(place),
             (Self::NotEncrypted, _) => {
@@ -259,6 +271,24 @@ impl Flaw {
                  change the type of a parameter"
                     .to_owned()
             }
+        }
+    }
+}
+
+/// What to do where the place is there, and the version of it that `source` names is not.
+fn to_do_about_version(place: &Place) -> String {
+    match place {
+        Place::Secret { id, .. } => format!(
+            "correct `version_stage` in `source`; aws secretsmanager list-secret-version-ids --secret-id {id} lists the stages"
+        ),
+        Place::Parameter { name, .. } => {
+            let (bare, _) = name.rsplit_once(':').unwrap_or((name, ""));
+            format!(
+                "correct what is behind the ':' of `name`; aws ssm get-parameter-history --name {bare} lists versions and labels"
+            )
+        }
+        Place::Variable(_) | Place::File(_) | Place::Helper(_) | Place::Command(_) | Place::Vault { .. } => {
+            "correct the version in `source`".to_owned()
         }
     }
 }

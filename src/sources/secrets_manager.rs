@@ -5,8 +5,11 @@ use async_trait::async_trait;
 use super::error::{Place, SourceError};
 use super::flaw::Flaw;
 use super::{Reading, Source, shape};
-use crate::aws::SecretsManager;
+use crate::aws::{AwsErrorKind, SecretsManager};
 use crate::config::Shape;
+
+/// The stage that each secret with a value has.
+const CURRENT: &str = "AWSCURRENT";
 
 /// One version of a secret.
 pub(super) struct SecretsManagerSecret {
@@ -23,7 +26,16 @@ impl Source for SecretsManagerSecret {
     async fn read(&self) -> Result<Reading, SourceError> {
         let Self { client, id, stage, shape } = self;
         let read = async {
-            let text = client.value(id, stage).await?.ok_or(Flaw::Binary)?;
+            let text = match client.value(id, stage).await {
+                Ok(text) => text.ok_or(Flaw::Binary)?,
+                // The one code says either that there is no such secret or that no version of it has this stage.
+                Err(error) if error.kind == AwsErrorKind::NotFound && stage != CURRENT => {
+                    let is_there = client.value(id, CURRENT).await.is_ok();
+                    let version = stage.clone();
+                    return Err(if is_there { Flaw::NoVersion { version } } else { error.into() });
+                }
+                Err(error) => return Err(error.into()),
+            };
             shape::read(text, shape, || self.place())
         };
         read.await.map_err(|flaw| SourceError { place: self.place(), flaw })

@@ -22,7 +22,13 @@ impl Source for SsmParameter {
     async fn read(&self) -> Result<Reading, SourceError> {
         let Self { client, name, shape } = self;
         let read = async {
-            let (text, encryption) = client.parameter(name).await?;
+            let (text, encryption) =
+                client.parameter(name).await.map_err(|error| match error.code.as_str() {
+                    "ParameterVersionNotFound" => {
+                        Flaw::NoVersion { version: name.rsplit(':').next().unwrap_or_default().to_owned() }
+                    }
+                    _ => error.into(),
+                })?;
             match encryption {
                 Encryption::None => Err(Flaw::NotEncrypted),
                 Encryption::Secure => shape::read(text, shape, || self.place()),

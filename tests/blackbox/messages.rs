@@ -362,3 +362,22 @@ async fn no_color_takes_the_colours_from_a_terminal() {
         assert_eq!(ended.stdout.contains(coloured), expected, "NO_COLOR={no_color:?}: {:?}", ended.stdout);
     }
 }
+
+#[tokio::test]
+async fn without_a_region_the_variable_is_named_and_nothing_else_is_said() {
+    let world = World::start("without_a_region", bare(), &world::DEMO);
+    for command in ["plan", "sync", "status"] {
+        let mut regcred =
+            Program::regcred().arguments([command, "--config"]).arguments([world.path("regcred.yaml")]);
+        for (name, value) in world.variables() {
+            if !["AWS_REGION", "AWS_DEFAULT_REGION"].contains(&name.as_str()) {
+                regcred = regcred.variable(name, value);
+            }
+        }
+        let ended = regcred.folder(world.path(".")).run().await;
+        assert_eq!(ended.code, Some(2), "{command}: {ended:?}");
+        let told = errors(&ended.stderr);
+        assert_eq!((told.len(), ended.stderr.lines().count()), (1, 3), "{command}: {ended:?}");
+        assert!(told[0][2].contains("set AWS_REGION"), "{told:#?}");
+    }
+}

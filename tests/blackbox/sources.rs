@@ -4,7 +4,7 @@ use regcred_sandbox::{KeySeed, Options, Role, Statement, Trust};
 use serde_json::json;
 
 use crate::messages::errors;
-use crate::tools::Ended;
+use crate::tools::{Ended, Program};
 use crate::world::{ACCOUNT, HARBOR_PASSWORD, REGION, World, bare, find, writes};
 
 /// Two registries, each with a secret: the one that the test is about, and one whose source is a good file.
@@ -203,6 +203,85 @@ async fn a_secret_of_another_form_is_told_with_what_it_lacks() {
         let told = odd(&world, value).await;
         assert!(told[1].contains(why_said), "{told:#?}");
         assert!(!told.concat().contains("hunter2"), "{told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_there_is_told_as_such_and_not_as_a_secret_that_is_not() {
+    for (source, why_said, to_do_said) in [
+        (
+            "secrets_manager: { secret: kept/odd, version_stage: AWSPREVIOUS }",
+            "it is there, and none of its versions has the stage `AWSPREVIOUS`",
+            "list-secret-version-ids --secret-id kept/odd",
+        ),
+        (
+            "secrets_manager: { secret: nowhere, version_stage: AWSPREVIOUS }",
+            "secret:nowhere-* does not exist",
+            "create arn:aws:secretsmanager:",
+        ),
+        (
+            "ssm_parameter: { name: '/kept/odd:9', username: u }",
+            "it is there, and has no version or label `9`",
+            "get-parameter-history --name /kept/odd ",
+        ),
+    ] {
+        let world = World::start("a_version_that_is_not_there", bare(), &config(source));
+        world.sdk().put_secret("kept/odd", r#"{"username":"u","password":"p"}"#).await;
+        world.sdk().put_parameter("/kept/odd", "p").await;
+        let [_, why, to_do] = odd(&world, source).await;
+        assert!(why.contains(why_said), "{source}: {why}");
+        assert!(to_do.contains(to_do_said), "{source}: {to_do}");
+    }
+}
+
+#[tokio::test]
+async fn a_variable_of_dockers_is_named_and_what_to_set_it_to() {
+    for (value, why_said, to_do_said) in [
+        ("", "it is empty", r#"set ODD_AUTH to {"auths":{"HOST":{"auth":"base64 of username:password"}}}"#),
+        ("{", "it is no JSON object", "set ODD_AUTH to"),
+        (r#"{"auths":{}}"#, "it has no entry for `odd.example.com`", r#"add "odd.example.com":{"auth":"#),
+        (
+            r#"{"auths":{"odd.example.com":{"auth":"hunter2"}}}"#,
+            "is not base64 of username, ':' and password",
+            r#"set "odd.example.com":{"auth":"base64 of username:password"} in ODD_AUTH anew"#,
+        ),
+    ] {
+        let mut world = World::start(
+            "a_variable_of_dockers",
+            bare(),
+            &config("docker_auth_config: { variable: ODD_AUTH }"),
+        );
+        world.set("ODD_AUTH", value);
+        let told = odd(&world, value).await;
+        assert!(told[0].contains("the environment variable ODD_AUTH"), "{told:#?}");
+        assert!(told[1].contains(why_said) && told[2].contains(to_do_said), "{told:#?}");
+        assert!(!told.concat().contains("hunter2") && !told.concat().contains("file"), "{told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_certificates_without_an_end_holds_up_nothing() {
+    for file in ["/dev/zero", "pipe", ".", "large.pem"] {
+        let source = format!(
+            "vault: {{ address: 'https://127.0.0.1:9', ca_file: {file}, path: x, auth: {{ token: {{ path: secrets/harbor.json }} }} }}"
+        );
+        let tried = config(&source).replacen(
+            "verify: { enabled: false }\n    source: { file",
+            &format!("verify: {{ endpoint: 'https://127.0.0.1:9', ca_file: {file} }}\n    source: {{ file"),
+            1,
+        );
+        let world = World::start("a_file_of_certificates_without_an_end", bare(), &tried);
+        world.write("large.pem", &"x".repeat(1024 * 1024 + 1));
+        let made = Program::new("/usr/bin/mkfifo").arguments([world.path("pipe")]).run().await;
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        let Ended { code, stdout, stderr } = world.run(&["verify"]).await;
+        assert_eq!(code, Some(4), "{file}: {stdout}{stderr}");
+        let why = if file == "large.pem" { "larger than 1024 KiB" } else { "a folder, a pipe or a device" };
+        assert!(stdout.matches(why).count() >= 2, "{file}: {stdout}{stderr}");
+        assert!(
+            stdout.matches("`ca_file`").count() + stdout.matches("verify.ca_file").count() >= 2,
+            "{stdout}"
+        );
     }
 }
 

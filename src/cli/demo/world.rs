@@ -110,6 +110,8 @@ pub(super) fn environment(endpoint: &str) -> Vec<(&'static str, String)> {
         ("AWS_SECRET_ACCESS_KEY", STATIC_SECRET_KEY.to_owned()),
         ("AWS_SESSION_TOKEN", String::new()),
         ("AWS_REGION", REGION.to_owned()),
+        // The aws command of version 1 reads this one alone.
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("DOCKERHUB_USERNAME", "acme".to_owned()),
         ("DOCKERHUB_TOKEN", DOCKER_HUB_TOKEN.to_owned()),

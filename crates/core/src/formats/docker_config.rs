@@ -36,19 +36,17 @@ pub struct HelperCall {
 /// Why the file tells no credential for the server.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unusable {
-    #[error("the file is no JSON object of Docker's format")]
+    #[error("it is empty")]
+    Empty,
+    #[error("it is no JSON object of Docker's format")]
     Malformed,
-    #[error("the file has no entry for `{server}`")]
+    #[error("it has no entry for `{server}`")]
     NoEntry { server: Server },
-    #[error(
-        "the file names a helper for `{key}`; Docker compares keys byte for byte, and looks for `{expected}`"
-    )]
+    #[error("it names a helper for `{key}`; Docker compares keys byte for byte, and looks for `{expected}`")]
     HelperKey { key: String, expected: String },
-    #[error("the helper that the file names for `{server}` is no part of a program's name")]
+    #[error("the helper that it names for `{server}` is no part of a program's name")]
     HelperName { server: Server },
-    #[error(
-        "the variable holds more than `auths` with an `auth` in each entry, and Docker then ignores all of it"
-    )]
+    #[error("it holds more than `auths` with an `auth` in each entry, and Docker then ignores all of it")]
     NotStrict,
     #[error("the entry `{key}` holds a token in place of a password")]
     Token { key: String },
@@ -69,10 +67,10 @@ fn list(keys: &[String]) -> String {
 }
 
 impl Unusable {
-    /// What a person can do about it.
+    /// What a person can do about it in a file.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Malformed => "point the source at a config.json or a .dockercfg".to_owned(),
+            Self::Empty | Self::Malformed => "point the source at a config.json or a .dockercfg".to_owned(),
             Self::NoEntry { server } => {
                 format!("run `docker login {server}` with this file, or correct the server")
             }
@@ -98,13 +96,38 @@ impl Unusable {
             Self::Ambiguous { .. } => "remove all but one of them".to_owned(),
         }
     }
+
+    /// What a person can do about it in a variable of this name, which `docker login` does not write.
+    pub fn remedy_in_variable(&self, name: &str) -> String {
+        const ENTRY: &str = r#"{"auth":"base64 of username:password"}"#;
+        match self {
+            Self::Empty
+            | Self::Malformed
+            | Self::HelperKey { .. }
+            | Self::HelperName { .. }
+            | Self::NotStrict
+            | Self::Field { .. } => {
+                format!(r#"set {name} to {{"auths":{{"HOST":{ENTRY}}}}} and nothing else"#)
+            }
+            Self::NoEntry { server } => {
+                format!(r#"add "{}":{ENTRY} to the `auths` in {name}, or correct the server"#, server.key())
+            }
+            Self::Token { key }
+            | Self::NoLogin { key }
+            | Self::Auth { key }
+            | Self::Credential { key, .. } => {
+                format!(r#"set "{key}":{ENTRY} in {name} anew"#)
+            }
+            Self::Ambiguous { .. } => format!("remove all but one of them from {name}"),
+        }
+    }
 }
 
 /// Reads the credential for `server`, or who keeps it, in Docker's order: the helper of exactly this host, else the store
 /// for all hosts, else the entries of the file. All names of Docker Hub are one; in the entries, schemes and closing
 /// slashes do not matter.
 pub fn read(config: &Secret, server: &Server) -> Result<Found, Unusable> {
-    let file = go_json::parse(config.expose()).and_then(Value::members).ok_or(Unusable::Malformed)?;
+    let file = object(config)?;
     let auths = objects(&file, "auths")?;
     let helpers = objects(&file, "credHelpers")?;
     let store = string_field(&file, "credsStore").map_err(|_| Unusable::Malformed)?;
@@ -146,7 +169,7 @@ pub fn read(config: &Secret, server: &Server) -> Result<Found, Unusable> {
 /// with `auths` alone, and with a filled `auth` alone in each entry (`cli/config/configfile/file.go`, `parseEnvConfig`);
 /// anything else it puts aside with a warning, and goes on with its file.
 pub fn read_variable(config: &Secret, server: &Server) -> Result<Credential, Unusable> {
-    let all = go_json::parse(config.expose()).and_then(Value::members).ok_or(Unusable::Malformed)?;
+    let all = object(config)?;
     if all.iter().any(|(name, _)| !name.eq_ignore_ascii_case("auths")) {
         return Err(Unusable::NotStrict);
     }
@@ -160,6 +183,13 @@ pub fn read_variable(config: &Secret, server: &Server) -> Result<Credential, Unu
         }
     }
     closest(entries, server)?.ok_or_else(|| Unusable::NoEntry { server: server.clone() })
+}
+
+fn object(config: &Secret) -> Result<Members<'_>, Unusable> {
+    if config.expose().trim().is_empty() {
+        return Err(Unusable::Empty);
+    }
+    go_json::parse(config.expose()).and_then(Value::members).ok_or(Unusable::Malformed)
 }
 
 /// The server as Docker looks it up, among helpers and by them: Docker knows no paths.
@@ -456,7 +486,7 @@ mod tests {
         };
         assert_eq!(read(r#"{"auths":{"r.io":{"auth":"dTpw"}}}"#), Ok(login("u", "p")));
         for (config, expected) in [
-            ("", Unusable::Malformed),
+            ("", Unusable::Empty),
             (r#"{"auths":{"r.io":{"auth":"dTpw"}}} {}"#, Unusable::Malformed),
             (r#"{"r.io":{"auth":"dTpw"}}"#, Unusable::NotStrict),
             (r#"{"auths":{"r.io":{"auth":"dTpw"}},"credsStore":"x"}"#, Unusable::NotStrict),
@@ -476,7 +506,7 @@ mod tests {
     fn what_cannot_be_used_is_told_apart() {
         let key = || "r.io".to_owned();
         for (config, expected) in [
-            ("", Unusable::Malformed),
+            (" \n", Unusable::Empty),
             ("[]", Unusable::Malformed),
             (r#"{"auths":[]}"#, Unusable::Malformed),
             ("{}", Unusable::NoEntry { server: server("r.io") }),
