@@ -27,6 +27,10 @@ pub(crate) struct State {
     rejected: BTreeMap<RegistryName, RejectedCandidate>,
     /// What is to be written of that: a rejection, or that there is none any more.
     learnt: BTreeMap<RegistryName, Option<RejectedCandidate>>,
+    /// Credentials that were published while their registries could not be asked: each is tried until one can.
+    untried: BTreeMap<RegistryName, Fingerprint>,
+    /// What is to be written of that: one, or that it was tried by now.
+    learnt_untried: BTreeMap<RegistryName, Option<Fingerprint>>,
     /// `None` while nothing is stored yet.
     etag: Option<String>,
 }
@@ -67,6 +71,8 @@ struct Stored {
     conditional_endpoints: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rejected: BTreeMap<RegistryName, RejectedCandidate>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    untried: BTreeMap<RegistryName, Fingerprint>,
 }
 
 const VERSION: u32 = 1;
@@ -83,6 +89,8 @@ impl State {
                 conditional_endpoints: Vec::new(),
                 rejected: BTreeMap::new(),
                 learnt: BTreeMap::new(),
+                untried: BTreeMap::new(),
+                learnt_untried: BTreeMap::new(),
                 etag: None,
             }),
             ObjectRead::Failed(error) if error.kind == AwsErrorKind::AccessDenied => Err(Failure {
@@ -122,6 +130,8 @@ impl State {
                     conditional_endpoints: stored.conditional_endpoints,
                     rejected: stored.rejected,
                     learnt: BTreeMap::new(),
+                    untried: stored.untried,
+                    learnt_untried: BTreeMap::new(),
                     etag: Some(object.version.tag),
                 })
             }
@@ -168,6 +178,9 @@ impl State {
         if self.rejected.get(registry).is_some_and(|known| known.fingerprint != *candidate) {
             self.forget_rejected(registry);
         }
+        if self.untried.get(registry).is_some_and(|known| known != candidate) {
+            self.forget_untried(registry);
+        }
     }
 
     /// The registry's candidate was accepted. [`State::prepare`] writes it.
@@ -179,7 +192,27 @@ impl State {
 
     /// Whether something was learnt that is not written yet.
     pub(crate) fn has_learnt(&self) -> bool {
-        !self.learnt.is_empty()
+        !self.learnt.is_empty() || !self.learnt_untried.is_empty()
+    }
+
+    /// Whether this very credential was published while its registry could not be asked.
+    pub(crate) fn is_untried(&self, registry: &RegistryName, candidate: &Fingerprint) -> bool {
+        self.untried.get(registry) == Some(candidate)
+    }
+
+    /// The candidate is published although nobody could say whether it works. [`State::prepare`] writes it.
+    pub(crate) fn remember_untried(&mut self, registry: &RegistryName, candidate: Fingerprint) {
+        if !self.is_untried(registry, &candidate) {
+            self.untried.insert(registry.clone(), candidate.clone());
+            self.learnt_untried.insert(registry.clone(), Some(candidate));
+        }
+    }
+
+    /// The registry's candidate was accepted. [`State::prepare`] writes it.
+    pub(crate) fn forget_untried(&mut self, registry: &RegistryName) {
+        if self.untried.remove(registry).is_some() {
+            self.learnt_untried.insert(registry.clone(), None);
+        }
     }
 
     /// What has to be so before the first write of a pass: the key is stored, and the endpoints of `stores` honour
@@ -216,7 +249,14 @@ impl State {
                 break;
             }
             let learnt = std::mem::take(&mut self.learnt);
+            let learnt_untried = std::mem::take(&mut self.learnt_untried);
             *self = now;
+            for (registry, untried) in learnt_untried {
+                match untried {
+                    Some(candidate) => self.remember_untried(&registry, candidate),
+                    None => self.forget_untried(&registry),
+                }
+            }
             for (registry, rejected) in learnt {
                 match rejected {
                     Some(rejected) if self.rejected.get(&registry) != Some(&rejected) => {
@@ -245,6 +285,7 @@ impl State {
             fingerprint_key: self.key.to_hex().expose().to_owned(),
             conditional_endpoints: self.conditional_endpoints.clone(),
             rejected: self.rejected.clone(),
+            untried: self.untried.clone(),
         };
         let content = serde_json::to_string(&stored).map(Secret::new);
         stored.fingerprint_key.zeroize();
@@ -256,6 +297,7 @@ impl State {
             Ok(version) => {
                 self.etag = Some(version.tag);
                 self.learnt.clear();
+                self.learnt_untried.clear();
                 Ok(None)
             }
             Err(error) => match error.kind {

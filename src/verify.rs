@@ -12,7 +12,7 @@ use regcred_core::credential::Credential;
 use regcred_core::desired::{Presence, PublishedLogins, SourceReading, keys_at_random};
 use regcred_core::fingerprint::FingerprintKey;
 use regcred_core::login::verification::{CredentialPlace, Verification, Verified, VerifiedOutcome};
-use regcred_core::login::{Canary, Login, RejectedCandidates, Stage, Trial};
+use regcred_core::login::{Canary, Login, RejectedCandidates, Stage, Trial, Unreachable};
 use regcred_core::names::RegistryName;
 use regcred_core::observed::Observed;
 use regcred_core::report::Failure;
@@ -58,7 +58,10 @@ pub(crate) fn expect(context: &Context<'_>, sighting: &mut Sighting) {
     let expected = |(name, reading): (&RegistryName, &SourceReading)| {
         let trial = match course(context, sighting, RejectedCandidates::LeaveAlone, name, reading) {
             Course::Known(trial) => trial,
-            Course::Try { .. } => Trial::Pending,
+            Course::Try { credential, .. } => {
+                let fingerprint = sighting.state.key.credential(credential);
+                if sighting.state.is_untried(name, &fingerprint) { Trial::Untried } else { Trial::Pending }
+            }
         };
         (name.clone(), trial)
     };
@@ -76,12 +79,16 @@ pub(crate) fn remember(sighting: &mut Sighting) {
             }
             Trial::Accepted(_) => keep(state, name, credential, Kept::Accepted),
             Trial::Unneeded => keep(state, name, credential, Kept::Published),
+            Trial::CannotTell { unreachable: Unreachable::Publish, .. } => {
+                keep(state, name, credential, Kept::PublishedUntried);
+            }
             Trial::NoCandidate
             | Trial::Unseen
             | Trial::Pending
+            | Trial::Untried
             | Trial::Off
             | Trial::RejectedBefore { .. }
-            | Trial::CannotTell { .. } => {}
+            | Trial::CannotTell { unreachable: Unreachable::Hold, .. } => {}
         }
     }
 }
@@ -93,6 +100,8 @@ pub(crate) enum Kept<'a> {
     Accepted,
     /// It is where it should be. Its registry may have rejected it since, so that only another one is forgotten.
     Published,
+    /// It goes where it should be, and its registry could not be asked.
+    PublishedUntried,
 }
 
 /// Notes in the state, which is not written yet, what a registry said of a source's credential.
@@ -102,7 +111,14 @@ pub(crate) fn keep(state: &mut State, name: &RegistryName, credential: &Credenti
             let fingerprint = state.key.credential(credential);
             state.remember_rejected(name, fingerprint, Utc::now(), refused_at);
         }
-        Kept::Accepted => state.forget_rejected(name),
+        Kept::Accepted => {
+            state.forget_rejected(name);
+            state.forget_untried(name);
+        }
+        Kept::PublishedUntried => {
+            let fingerprint = state.key.credential(credential);
+            state.remember_untried(name, fingerprint);
+        }
         Kept::Published => {
             let fingerprint = state.key.credential(credential);
             state.forget_other(name, &fingerprint);
@@ -139,12 +155,15 @@ fn course<'a>(
     let SourceReading::Read { credential, notes: _ } = reading else {
         return Course::Known(Trial::NoCandidate);
     };
-    let presence = sighting.published(name, &registry.server).presence(credential);
-    if presence == Presence::Held {
-        return Course::Known(Trial::Unneeded);
-    }
+    let fingerprint = sighting.state.key.credential(credential);
+    let presence = match sighting.published(name, &registry.server).presence(credential) {
+        // Published while nobody could be asked: it is owed a try, though nothing would be written.
+        Presence::Held if sighting.state.is_untried(name, &fingerprint) => Presence::Lacking,
+        Presence::Held => return Course::Known(Trial::Unneeded),
+        presence @ (Presence::Lacking | Presence::Unseen) => presence,
+    };
     let Verify::On(verification) = &registry.verify else { return Course::Known(Trial::Off) };
-    let before = sighting.state.rejection(name, &sighting.state.key.credential(credential));
+    let before = sighting.state.rejection(name, &fingerprint);
     let before = before.filter(|(_, stage)| stands(stage, verification.canary.as_ref()));
     match (before, rejected, presence) {
         (Some((at, stage)), RejectedCandidates::LeaveAlone, _) => {

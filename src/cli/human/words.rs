@@ -89,6 +89,7 @@ pub(super) fn trial(trial: &Trial) -> Option<String> {
             Some("not tried at the registry, as nothing that should hold it could be seen".to_owned())
         }
         Trial::Pending => Some("not tried at the registry yet".to_owned()),
+        Trial::Untried => Some("published untried, and not tried at the registry since".to_owned()),
         Trial::Off => Some("not tried at the registry, as verify.enabled is false".to_owned()),
         Trial::Accepted(accepted) => Some(format!("accepted {accepted}")),
         Trial::Rejected { .. } => Some("REJECTED by the registry".to_owned()),

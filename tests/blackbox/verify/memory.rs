@@ -141,3 +141,37 @@ async fn keys_that_collide_are_told_as_what_agents_choose_among() {
     assert_eq!(world.json(&["sync", "--registry", "harbor"]).await.code, 0);
     assert_eq!(world.json(&["verify", "--published"]).await.code, 0);
 }
+
+#[tokio::test]
+async fn what_was_published_untried_is_tried_until_its_registry_says_whether_it_works() {
+    let down = registry_with_basic(Reply::new(503, &[], "")).await;
+    let publish = |server: &Scripted| format!("{}, unreachable: publish", endpoint(server));
+    for (answer, code, word) in [(200, 0, "accepted"), (401, 4, "rejected")] {
+        let world = world_of_one("what_was_published_untried_is_tried", &publish(&down));
+        // No fleet loads the object here, so the old password is never safe to revoke; the count tells of the credential alone.
+        let untried =
+            async |command: &str| world.json(&[command]).await.json["revocation"]["untried"].clone();
+        assert_eq!(untried("sync").await, 1);
+        assert_eq!(untried("status").await, 1);
+        assert_eq!(verdict(&world, &["status"]).await.1, "untried");
+        // It is down still: nothing is written, and the old password may not go still.
+        let (told, calls) = world.watched(&["sync"]).await;
+        assert_eq!((told.code, &told.json["revocation"]["untried"]), (0, &1.into()), "{told:#?}");
+        assert_eq!(crate::world::writes(&calls), Vec::<&str>::new());
+
+        let up = registry_with_basic(Reply::new(answer, &[], "{}")).await;
+        configure(&world, &publish(&up));
+        assert_eq!(verdict(&world, &["sync"]).await, (code, word.into()));
+        assert_eq!(up.shown().len(), 1);
+        let told = world.json(&["sync"]).await;
+        assert_eq!(up.shown().len(), 0, "it is known now, and not tried again");
+        let login = &find(&told.json["registries"], "name", "harbor")["login"]["verdict"];
+        if code == 0 {
+            assert_eq!((told.code, login), (0, &"unneeded".into()));
+            assert_eq!(untried("status").await, 0);
+        } else {
+            assert_eq!((told.code, login), (4, &"rejected_before".into()));
+            assert_eq!(told.json["revocation"]["safe"], false);
+        }
+    }
+}

@@ -42,6 +42,8 @@ pub enum Trial {
     Unseen,
     /// It would be tried by a pass; this command tries nothing.
     Pending,
+    /// The same, of one that was published while its registry could not be asked.
+    Untried,
     /// `verify.enabled` is false.
     Off,
     Accepted(Accepted),
@@ -122,6 +124,7 @@ impl Trial {
             | Self::Unneeded
             | Self::Unseen
             | Self::Pending
+            | Self::Untried
             | Self::Off
             | Self::Accepted(_) => None,
         }
@@ -130,7 +133,7 @@ impl Trial {
     /// Whether it is published although nobody could say whether it works, and somebody wanted to know.
     pub fn is_published_untried(&self) -> bool {
         match self {
-            Self::CannotTell { unreachable: Unreachable::Publish, .. } => true,
+            Self::CannotTell { unreachable: Unreachable::Publish, .. } | Self::Untried => true,
             Self::CannotTell { unreachable: Unreachable::Hold, .. }
             | Self::NoCandidate
             | Self::Unneeded
@@ -150,6 +153,7 @@ impl Trial {
             Self::Unneeded => "unneeded",
             Self::Unseen => "unseen",
             Self::Pending => "pending",
+            Self::Untried => "untried",
             Self::Off => "off",
             Self::Accepted(_) => "accepted",
             Self::Rejected { .. } => "rejected",
@@ -169,6 +173,7 @@ impl Trial {
             | Self::Unneeded
             | Self::Unseen
             | Self::Pending
+            | Self::Untried
             | Self::Off
             | Self::Accepted(_) => None,
         }

@@ -163,8 +163,8 @@ pub struct Revocation {
     pub places: usize,
     /// Objects that no fleet loads, so that nobody knows which hosts do.
     pub unwatched: usize,
-    /// Credentials that were published although their registry could not be asked (`verify.unreachable: publish`): whether they
-    /// work is not known.
+    /// Credentials that are published although their registry could not be asked (`verify.unreachable: publish`) and has not
+    /// accepted them since: whether they work is not known.
     pub untried: usize,
     pub coverage: Coverage,
 }
