@@ -6,6 +6,7 @@ use regcred_sandbox::hosts::Life;
 use rustix::process::Signal;
 
 use crate::messages::errors;
+use crate::processes;
 use crate::world::{self, GOOD, World, bare, host, with_hosts};
 
 /// A registry whose source waits for ever.
@@ -45,8 +46,7 @@ async fn a_signal_ends_the_programs_of_sources_too() {
         assert_eq!(ended.code, Some(code), "{command}: {ended:?}");
         let told = errors(&ended.stderr);
         assert!(told.len() == 1 && told[0][0].contains("interrupted"), "{command}: {told:#?}");
-        let status = std::fs::read_to_string(format!("/proc/{child}/stat"));
-        assert!(status.map_or(true, |stat| stat.contains(") Z ")), "{command}: its child {child} goes on");
+        assert!(processes::is_gone(&child).await, "{command}: its child {child} goes on");
     }
 }
 

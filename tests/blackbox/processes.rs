@@ -2,6 +2,25 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+/// How long a process may take to be gone that was killed: it dies when it is next given the processor, on a machine that is
+/// busy with a build.
+const DEATH: Duration = Duration::from_secs(10);
+
+/// Whether a process, by its id as a program wrote it, is gone or waits to be reaped; if not yet, a while is waited for that.
+pub(crate) async fn is_gone(id: &str) -> bool {
+    let until = Instant::now() + DEATH;
+    let runs =
+        || fs::read_to_string(format!("/proc/{}/stat", id.trim())).is_ok_and(|stat| !stat.contains(") Z "));
+    while runs() {
+        if Instant::now() > until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
+}
 
 /// The processes of a group that still run, by id; one that only waits to be reaped does not.
 pub(crate) fn in_group(group: u32) -> Vec<u32> {
