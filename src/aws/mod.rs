@@ -24,6 +24,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use regcred_core::names::LocationName;
+use regcred_core::partition;
 
 pub(crate) use caller_identity::{CallerIdentity, SignedRequest};
 pub(crate) use ecs::{Ecs, Instance, Recording};
@@ -153,13 +154,7 @@ impl Place {
 
     /// The Region's partition (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
     fn partition(&self) -> &'static str {
-        match self.region.as_deref().unwrap_or_default() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            region if region.starts_with("us-iso-") => "aws-iso",
-            region if region.starts_with("us-isob-") => "aws-iso-b",
-            _ => "aws",
-        }
+        partition::of_region(self.region.as_deref().unwrap_or_default())
     }
 }
 

@@ -19,6 +19,7 @@ pub mod login;
 pub mod names;
 pub mod observed;
 pub mod outside;
+pub mod partition;
 pub mod plan;
 pub mod platform;
 pub mod probe;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::names::LocationName;
+use crate::partition::via_service;
 
 /// A secret as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,8 @@ pub fn snippet(secret: &FoundSecret, for_account: Option<&AccountId>) -> Result<
     let FoundSecret { location, arn, key_arn } = secret;
     let Arn { partition, region, account } = Arn::of(arn);
     let foreign = for_account.filter(|other| other.0 != account);
-    let via = json!({ "StringEquals": { "kms:ViaService": format!("secretsmanager.{region}.{}", dns_suffix(partition)) } });
+    let via =
+        json!({ "StringEquals": { "kms:ViaService": via_service(partition, "secretsmanager", region) } });
     let mut statements = vec![json!({
         "Sid": "ReadRegistryCredential",
         "Effect": "Allow",
@@ -137,17 +139,6 @@ impl<'a> Arn<'a> {
         let partition = part();
         let _service = part();
         Self { partition, region: part(), account: part() }
-    }
-}
-
-/// The ending of a partition's host names, by which `kms:ViaService` names services
-/// (<https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>).
-fn dns_suffix(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
     }
 }
 

@@ -14,6 +14,8 @@ pub use resource_policies::{bucket, key};
 
 use serde_json::{Value, json};
 
+use crate::partition;
+
 /// Where the resources of a policy are, as the parts of their ARNs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
@@ -88,13 +90,7 @@ pub struct Needs {
 impl Site {
     /// The partition that the Region is of.
     pub fn partition(&self) -> &'static str {
-        match self.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            region if region.starts_with("us-iso-") => "aws-iso",
-            region if region.starts_with("us-isob-") => "aws-iso-b",
-            _ => "aws",
-        }
+        partition::of_region(&self.region)
     }
 
     fn arn(&self, service: &str, rest: &str) -> String {
@@ -127,13 +123,7 @@ impl Site {
 
     /// By which name a key's policies know a service of this Region.
     fn via(&self, service: &str) -> String {
-        let suffix = match self.partition() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-iso" => "c2s.ic.gov",
-            "aws-iso-b" => "sc2s.sgov.gov",
-            _ => "amazonaws.com",
-        };
-        format!("{service}.{}.{suffix}", self.region)
+        partition::via_service(self.partition(), service, &self.region)
     }
 }
 
