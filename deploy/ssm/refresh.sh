@@ -195,6 +195,14 @@ json_string() {
 
 # The document's allowedPattern says the same; this holds for a person who runs the script by hand.
 check_parameters() {
+    check_object
+    case $REGCRED_MODE in
+        apply | retry-failed | probe) ;;
+        *) finish failed bad-parameter 'Mode is none of apply, retry-failed and probe' ;;
+    esac
+}
+
+check_object() {
     case $REGCRED_BUCKET in
         '' | *[!a-z0-9.-]*) finish failed bad-parameter 'Bucket is no bucket name' ;;
     esac
@@ -208,10 +216,6 @@ check_parameters() {
         *[!A-Za-z0-9.:/-]*) finish failed bad-parameter 'Endpoint is no http(s) URL' ;;
         '' | http://* | https://*) ;;
         *) finish failed bad-parameter 'Endpoint is no http(s) URL' ;;
-    esac
-    case $REGCRED_MODE in
-        apply | retry-failed | probe) ;;
-        *) finish failed bad-parameter 'Mode is none of apply, retry-failed and probe' ;;
     esac
 }
 
