@@ -1,6 +1,5 @@
 //! Storing what was decided, secrets first: each write is conditional, and one that fails spoils no other.
 
-use futures_util::{StreamExt, stream};
 use regcred_core::desired::Write;
 use regcred_core::fingerprint::FingerprintKey;
 use regcred_core::observed::Stored;
@@ -10,11 +9,8 @@ use regcred_core::report::{ObjectReport, Outcome, SecretReport};
 use crate::aws::Locations;
 use crate::observe::{SeenObject, SeenSecret};
 use crate::progress::{Progress, ProgressSink};
+use crate::side_by_side::by_location;
 use crate::targets::{S3EcsConfigs, SecretsManagerSecrets, Target};
-
-/// Writes in flight at a time: Secrets Manager takes 50 writes a second for the whole account (its quotas page), and a
-/// secret is three.
-const SIDE_BY_SIDE: usize = 8;
 
 /// Stores the secrets that have to change.
 pub(crate) async fn secrets(
@@ -23,37 +19,38 @@ pub(crate) async fn secrets(
     steps: Vec<(&SeenSecret, SecretStep, Option<Write>)>,
     progress: &dyn ProgressSink,
 ) -> Vec<SecretReport> {
-    let writes = steps.into_iter().map(|(seen, step, write)| async move {
-        let SecretStep { location, name, registry, arn, action } = step;
-        let (arn, outcome) = match (action, write) {
-            (SecretAction::Held { why }, _) => (arn, Outcome::Held { why }),
-            (SecretAction::Blocked { failure }, _) => (arn, Outcome::Failed { failure }),
-            // A step that changes something always comes with its write.
-            (SecretAction::Unchanged { .. }, _) | (SecretAction::Create | SecretAction::Put { .. }, None) => {
-                (arn, Outcome::Unchanged)
-            }
-            (action @ (SecretAction::Create | SecretAction::Put { .. }), Some(write)) => {
-                let client = &locations.at(&location).secrets_manager;
-                let target = SecretsManagerSecrets { client, key };
-                match target.store(&seen.target, &write.content, &write.expects).await {
-                    Stored::Written { version, arn } => {
-                        tracing::info!(%registry, %location, name, version = version.id, "secret stored");
-                        progress.tell(Progress::SecretStored {
-                            registry: registry.clone(),
-                            location: location.clone(),
-                            name: name.clone(),
-                        });
-                        let created = action == SecretAction::Create;
-                        (arn, if created { Outcome::Created } else { Outcome::Replaced })
+    let writes = steps.into_iter().map(|(seen, step, write)| {
+        (step.location.clone(), async move {
+            let SecretStep { location, name, registry, arn, action } = step;
+            let (arn, outcome) = match (action, write) {
+                (SecretAction::Held { why }, _) => (arn, Outcome::Held { why }),
+                (SecretAction::Blocked { failure }, _) => (arn, Outcome::Failed { failure }),
+                // A step that changes something always comes with its write.
+                (SecretAction::Unchanged { .. }, _)
+                | (SecretAction::Create | SecretAction::Put { .. }, None) => (arn, Outcome::Unchanged),
+                (action @ (SecretAction::Create | SecretAction::Put { .. }), Some(write)) => {
+                    let client = &locations.at(&location).secrets_manager;
+                    let target = SecretsManagerSecrets { client, key };
+                    match target.store(&seen.target, &write.content, &write.expects).await {
+                        Stored::Written { version, arn } => {
+                            tracing::info!(%registry, %location, name, version = version.id, "secret stored");
+                            progress.tell(Progress::SecretStored {
+                                registry: registry.clone(),
+                                location: location.clone(),
+                                name: name.clone(),
+                            });
+                            let created = action == SecretAction::Create;
+                            (arn, if created { Outcome::Created } else { Outcome::Replaced })
+                        }
+                        Stored::Superseded => (arn, Outcome::Superseded),
+                        Stored::Failed(failure) => (arn, Outcome::Failed { failure }),
                     }
-                    Stored::Superseded => (arn, Outcome::Superseded),
-                    Stored::Failed(failure) => (arn, Outcome::Failed { failure }),
                 }
-            }
-        };
-        SecretReport { location, name, registry, arn, outcome }
+            };
+            SecretReport { location, name, registry, arn, outcome }
+        })
     });
-    stream::iter(writes).buffered(SIDE_BY_SIDE).collect().await
+    by_location(writes).await
 }
 
 /// Stores the objects that have to change.
@@ -62,7 +59,7 @@ pub(crate) async fn objects(
     steps: Vec<(&SeenObject, ObjectStep, Option<Write>)>,
     progress: &dyn ProgressSink,
 ) -> Vec<ObjectReport> {
-    let writes = steps.into_iter().map(|(seen, step, write)| async move {
+    let writes = steps.into_iter().map(|(seen, step, write)| (step.location.clone(), async move {
         let ObjectStep { ecs_config, location, bucket, key, action, held, kept, pruned, notes } = step;
         let mut report = ObjectReport {
             ecs_config,
@@ -107,6 +104,6 @@ pub(crate) async fn objects(
             }
         }
         report
-    });
-    stream::iter(writes).buffered(SIDE_BY_SIDE).collect().await
+    }));
+    by_location(writes).await
 }

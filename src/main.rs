@@ -15,6 +15,7 @@ mod reconcile;
 mod registries;
 mod scope;
 mod settings;
+mod side_by_side;
 mod sources;
 mod state;
 mod targets;

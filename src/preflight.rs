@@ -2,7 +2,6 @@
 //!
 //! A sync needs none of this: each store looks by itself, right before it writes. Nothing here writes.
 
-use futures_util::{StreamExt, stream};
 use regcred_core::desired::Write;
 use regcred_core::fingerprint::FingerprintKey;
 use regcred_core::names::FleetName;
@@ -12,10 +11,8 @@ use crate::aws::Locations;
 use crate::config::Fleet;
 use crate::fleet;
 use crate::observe::{SeenObject, SeenSecret};
+use crate::side_by_side::by_location;
 use crate::targets::{S3EcsConfigs, SecretsManagerSecrets, Target};
-
-/// Looks in flight at a time: as many as [`crate::apply`] has writes, and each is one call.
-const SIDE_BY_SIDE: usize = 8;
 
 /// The steps, with those blocked that must not be taken.
 pub(crate) async fn secrets(
@@ -23,17 +20,19 @@ pub(crate) async fn secrets(
     key: &FingerprintKey,
     steps: Vec<(&SeenSecret, SecretStep, Option<Write>)>,
 ) -> Vec<SecretStep> {
-    let looks = steps.into_iter().map(|(seen, step, write)| async move {
-        if write.is_none() {
-            return step;
-        }
-        let client = &locations.at(&step.location).secrets_manager;
-        match (SecretsManagerSecrets { client, key }).preflight(&seen.target).await {
-            None => step,
-            Some(failure) => SecretStep { action: SecretAction::Blocked { failure }, ..step },
-        }
+    let looks = steps.into_iter().map(|(seen, step, write)| {
+        (step.location.clone(), async move {
+            if write.is_none() {
+                return step;
+            }
+            let client = &locations.at(&step.location).secrets_manager;
+            match (SecretsManagerSecrets { client, key }).preflight(&seen.target).await {
+                None => step,
+                Some(failure) => SecretStep { action: SecretAction::Blocked { failure }, ..step },
+            }
+        })
     });
-    stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+    by_location(looks).await
 }
 
 /// The steps, with those blocked that must not be taken.
@@ -41,16 +40,18 @@ pub(crate) async fn objects(
     locations: &Locations,
     steps: Vec<(&SeenObject, ObjectStep, Option<Write>)>,
 ) -> Vec<ObjectStep> {
-    let looks = steps.into_iter().map(|(seen, step, write)| async move {
-        if write.is_none() {
-            return step;
-        }
-        match (S3EcsConfigs { client: &locations.at(&step.location).s3 }).preflight(&seen.target).await {
-            None => step,
-            Some(failure) => ObjectStep { action: ObjectAction::Blocked { failure }, ..step },
-        }
+    let looks = steps.into_iter().map(|(seen, step, write)| {
+        (step.location.clone(), async move {
+            if write.is_none() {
+                return step;
+            }
+            match (S3EcsConfigs { client: &locations.at(&step.location).s3 }).preflight(&seen.target).await {
+                None => step,
+                Some(failure) => ObjectStep { action: ObjectAction::Blocked { failure }, ..step },
+            }
+        })
     });
-    stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+    by_location(looks).await
 }
 
 /// The action, with what would keep every host of it from being sent to. Costs a call where one would be.

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -51,13 +52,10 @@ impl CallerIdentity {
         // The endpoint without a Region is in this one.
         let is_global = endpoint.and_then(Url::host_str) == Some("sts.amazonaws.com");
         let region = if is_global { "us-east-1" } else { region };
-        let without = |why: String| AwsError::without_credentials(ACTION, &self.place.text, why);
-        let provider = self.credentials.as_ref().ok_or_else(|| without("there is no provider".to_owned()))?;
-        let credentials = provider.provide_credentials().await.map_err(|error| {
-            let causes =
-                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            without(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
-        })?;
+        let without =
+            |error: Option<&CredentialsError>| AwsError::without_credentials(ACTION, &self.place.text, error);
+        let provider = self.credentials.as_ref().ok_or_else(|| without(None))?;
+        let credentials = provider.provide_credentials().await.map_err(|error| without(Some(&error)))?;
         let identity = Identity::from(credentials);
         let parameters = v4::SigningParams::builder()
             .identity(&identity)

@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use regcred_core::report::{Failure, FailureKind};
 
+use super::role::RoleRefused;
+
 /// Which call failed, on what, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AwsError {
@@ -22,6 +24,8 @@ pub(crate) struct AwsError {
     pub code: String,
     /// What the service or the connection said. Empty for a rejected request: AWS echoes the rejected value there.
     said: String,
+    /// The role that was not given, where that is why there were no credentials.
+    refused: Option<RoleRefused>,
 }
 
 /// What can be decided on.
@@ -91,7 +95,8 @@ impl AwsError {
         let code = code
             .or_else(|| status.map(|status| format!("HTTP {status}")))
             .unwrap_or_else(|| "no answer".to_owned());
-        Self { action, resource: resource.into(), place: place.to_owned(), kind, code, said }
+        let refused = causes(error).find_map(|cause| cause.downcast_ref::<RoleRefused>()).cloned();
+        Self { action, resource: resource.into(), place: place.to_owned(), kind, code, said, refused }
     }
 
     /// An entry of a batch answer that failed by itself.
@@ -108,11 +113,18 @@ impl AwsError {
             kind: kind_of(Some(code), None),
             code: code.to_owned(),
             said: String::new(),
+            refused: None,
         }
     }
 
-    /// There was nothing to sign a request with.
-    pub(crate) fn without_credentials(action: &'static str, place: &str, said: String) -> Self {
+    /// There was nothing to sign a request with; `None`: nothing that could have given it.
+    pub(crate) fn without_credentials(
+        action: &'static str,
+        place: &str,
+        error: Option<&CredentialsError>,
+    ) -> Self {
+        let said = error.map_or_else(|| "there is no provider".to_owned(), |error| said_by(error));
+        let refused = error.and_then(|error| causes(error).find_map(|cause| cause.downcast_ref()).cloned());
         Self {
             action,
             resource: "*".to_owned(),
@@ -120,6 +132,7 @@ impl AwsError {
             kind: AwsErrorKind::NoCredentials,
             code: "no credentials".to_owned(),
             said,
+            refused,
         }
     }
 
@@ -132,12 +145,13 @@ impl AwsError {
             kind: AwsErrorKind::NoAnswer,
             code: "the answer was cut off".to_owned(),
             said: String::new(),
+            refused: None,
         }
     }
 
     /// The three lines. `what` is the fragment after "error: cannot ".
     pub(crate) fn failure(&self, what: impl Into<String>) -> Failure {
-        let Self { action, resource, place, kind, code, said } = self;
+        let Self { action, resource, place, kind, code, said, refused } = self;
         let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
         // S3 names what is missing by the code alone.
         let resource = match code.as_str() {
@@ -152,10 +166,14 @@ impl AwsError {
             ),
             AwsErrorKind::NoCredentials => (
                 FailureKind::AccessDenied,
-                format!("no AWS credentials could be had in {place}{said}"),
-                "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run under a role; for a location with role_arn, let \
-                 its trust policy name the caller"
-                    .to_owned(),
+                refused.as_ref().map_or_else(
+                    || format!("no AWS credentials could be had in {place}{said}"),
+                    |refused| refused.why(place),
+                ),
+                refused.as_ref().map_or_else(
+                    || "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run under a role".to_owned(),
+                    RoleRefused::remedy,
+                ),
             ),
             AwsErrorKind::KeyFailed => (
                 FailureKind::AccessDenied,
@@ -197,7 +215,9 @@ fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Er
     causes(error).find(|cause| cause.is::<CredentialsError>())
 }
 
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
 }
 
@@ -215,7 +235,7 @@ fn said_by(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Codes come from the services' models and from S3's error list; the status decides where no code is known.
-fn kind_of(code: Option<&str>, status: Option<u16>) -> AwsErrorKind {
+pub(super) fn kind_of(code: Option<&str>, status: Option<u16>) -> AwsErrorKind {
     match code.unwrap_or_default() {
         "ResourceNotFoundException"
         | "NoSuchKey"

@@ -7,6 +7,7 @@ mod caller_identity;
 mod ecs;
 mod error;
 mod kms;
+mod role;
 mod s3;
 mod secrets_manager;
 mod ssm;
@@ -34,6 +35,7 @@ pub(crate) use s3::{BytesRead, LARGEST, ObjectRead, S3};
 pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
 pub(crate) use ssm::{Encryption, Node, SendOutcome, SentCommand, Ssm};
 
+use self::role::LocationRole;
 use crate::config::{self, env};
 
 /// The clients of one location. Cheap to clone: the SDK's clients share what is behind them.
@@ -58,7 +60,7 @@ impl Locations {
         let base = base_config(roles).await;
         let mut all = BTreeMap::new();
         for (name, location) in locations {
-            let config = location_config(&base, location).await;
+            let config = location_config(&base, name, location).await;
             all.insert(name.clone(), Clients::new(name, location, &config));
         }
         Self(all)
@@ -191,7 +193,7 @@ async fn base_config(roles: usize) -> SdkConfig {
         .await
 }
 
-async fn location_config(base: &SdkConfig, location: &config::Location) -> SdkConfig {
+async fn location_config(base: &SdkConfig, name: &LocationName, location: &config::Location) -> SdkConfig {
     let mut builder = base.clone().into_builder();
     if let Some(region) = &location.region {
         builder = builder.region(Region::new(region.clone()));
@@ -210,6 +212,7 @@ async fn location_config(base: &SdkConfig, location: &config::Location) -> SdkCo
     }
     let ambient = base.credentials_provider().expect("ConfigLoader::load sets a provider chain");
     let provider = provider.build_from_provider(ambient).await;
+    let provider = LocationRole { provider, location: name.clone(), role: role.clone() };
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 

@@ -29,6 +29,7 @@ mod latecomers;
 mod lies;
 mod messages;
 mod outside;
+mod places;
 mod plans;
 mod processes;
 mod rollouts;

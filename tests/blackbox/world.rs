@@ -216,6 +216,9 @@ pub(crate) struct Call {
     pub(crate) response: Value,
     #[serde(default)]
     pub(crate) caller: String,
+    /// Of the caller.
+    #[serde(default)]
+    pub(crate) account: String,
     /// Of an object in S3.
     #[serde(default)]
     pub(crate) key: Option<String>,
