@@ -56,6 +56,8 @@ pub(crate) enum Command {
     /// Try credentials at their registries, those of the sources or those that are published, or ask hosts what they hold;
     /// change nothing
     Verify(VerifyArguments),
+    /// Draft a first configuration from what is found: Docker's file, an ecs.config in S3, the account's clusters
+    Init(super::init::InitArguments),
     /// Hold the configuration against every rule
     Check,
     /// Print the JSON Schema of the configuration, or of a result

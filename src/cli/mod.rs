@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod human;
 mod iam;
+mod init;
 mod interruption;
 mod lint;
 mod manual;
@@ -75,6 +76,7 @@ pub(crate) async fn run(arguments: Arguments) -> u8 {
         Command::Snippet(arguments) => snippet::run(config, arguments, output).await,
         Command::Lint(arguments) => lint::run(config, arguments, output).await,
         Command::Verify(arguments) => verify::run(config, arguments, output).await,
+        Command::Init(arguments) => init::run(arguments, output).await,
         Command::Check => {
             let checked = check::run(config);
             let verdict = if checked.is_valid() { Verdict::Converged } else { Verdict::Usage };

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::check::CheckResult;
 use super::explain::Explanations;
 use super::iam::IamPolicies;
+use super::init::FirstConfig;
 use super::lint::Linted;
 use super::render::Rendered;
 use super::snippet::Snippets;
@@ -54,6 +55,8 @@ pub(crate) enum Document {
     Snippet,
     /// What `iam` prints
     Iam,
+    /// What `init` prints
+    Init,
     /// What `verify` prints, with `--published` too
     Verify,
     /// What `verify --hosts` prints
@@ -74,6 +77,7 @@ pub(crate) fn run(of: Document) -> Value {
         Document::Render => printed::<Rendered>(),
         Document::Snippet => printed::<Snippets>(),
         Document::Iam => printed::<IamPolicies>(),
+        Document::Init => printed::<FirstConfig>(),
         Document::Verify => printed::<Verification>(),
         Document::VerifyHosts => printed::<Audit>(),
     }

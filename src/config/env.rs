@@ -7,6 +7,11 @@
 /// The path of the configuration file, when `--config` does not tell it.
 pub(crate) const CONFIG: &str = "REGCRED_CONFIG";
 
+/// The folder of Docker's `config.json`, and, where it is not set, the home below which that is `.docker`: where
+/// `regcred init` looks for it, as Docker does.
+pub(crate) const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+pub(crate) const HOME: &str = "HOME";
+
 /// The endpoint of S3 alone. The SDK honours it by itself; regcred has to know of it, because such an endpoint takes
 /// paths instead of host names and has to be seen to honour conditional writes.
 pub(crate) const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";

@@ -24,6 +24,7 @@ mod explain;
 mod forecasts;
 mod http;
 mod iam;
+mod init;
 mod interruption;
 mod latecomers;
 mod lies;

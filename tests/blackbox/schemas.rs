@@ -7,10 +7,11 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The schema of each command's result.
-const SCHEMAS: [(&str, &str); 11] = [
+const SCHEMAS: [(&str, &str); 12] = [
     ("check", include_str!("../../docs/schemas/check.json")),
     ("explain", include_str!("../../docs/schemas/explain.json")),
     ("iam", include_str!("../../docs/schemas/iam.json")),
+    ("init", include_str!("../../docs/schemas/init.json")),
     ("lint", include_str!("../../docs/schemas/lint.json")),
     ("plan", include_str!("../../docs/schemas/plan.json")),
     ("render", include_str!("../../docs/schemas/render.json")),

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod credential;
 pub mod desired;
 pub mod document;
+pub mod draft;
 pub mod explain;
 pub mod fingerprint;
 pub mod formats;

@@ -83,6 +83,18 @@ impl Server {
             Self::Other { host, .. } => host,
         }
     }
+
+    /// Whether it is a private registry of ECR, to which ECS logs in by itself, in any spelling of its endpoints
+    /// (<https://docs.aws.amazon.com/general/latest/gr/ecr.html>).
+    pub fn is_ecr(&self) -> bool {
+        let host = self.host().split(':').next().unwrap_or_default();
+        let labels: Vec<_> = host.split('.').collect();
+        let is_of_aws =
+            [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"].iter().any(|end| host.ends_with(end));
+        is_of_aws
+            && (labels.windows(2).any(|pair| pair[0] == "dkr" && pair[1].starts_with("ecr"))
+                || labels.iter().any(|label| label.starts_with("dkr-ecr")))
+    }
 }
 
 impl fmt::Display for Server {
@@ -161,5 +173,27 @@ mod tests {
         assert_eq!(Server::parse("a b.c"), Err(ServerError::Character(' ')));
         assert_eq!(Server::parse("GHCR.io"), Err(ServerError::UpperCase("GHCR.io".into())));
         assert_eq!(Server::parse("myorg"), Err(ServerError::NoHost("myorg".into())));
+    }
+
+    #[test]
+    fn ecr_is_known_in_every_spelling_and_nothing_else_is_taken_for_it() {
+        for host in [
+            "111111111111.dkr.ecr.eu-west-1.amazonaws.com",
+            "111111111111.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+            "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn",
+            "111111111111.dkr-ecr.eu-west-1.on.aws",
+            "111111111111.dkr.ecr.eu-west-1.amazonaws.com:443",
+        ] {
+            assert!(Server::parse(host).unwrap().is_ecr(), "{host}");
+        }
+        for host in [
+            "docker.io",
+            "dkr.ecr.example.com",
+            "ecr.amazonaws.com",
+            "public.ecr.aws",
+            "amazonaws.com.example.com",
+        ] {
+            assert!(!Server::parse(host).unwrap().is_ecr(), "{host}");
+        }
     }
 }

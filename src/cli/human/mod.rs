@@ -4,6 +4,7 @@
 
 mod audit;
 mod explain;
+mod first_config;
 mod hosts;
 mod lint;
 mod plan;
@@ -16,6 +17,7 @@ mod words;
 
 pub(super) use audit::audit;
 pub(super) use explain::explanations;
+pub(super) use first_config::first_config;
 pub(super) use lint::linted;
 pub(super) use plan::plan;
 pub(super) use policies::policies;

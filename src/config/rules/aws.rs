@@ -318,17 +318,6 @@ pub(super) fn tag(key: &str, value: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// A private or public ECR registry, in any of its endpoints' spellings
-/// (<https://docs.aws.amazon.com/general/latest/gr/ecr.html>).
-pub(super) fn is_ecr(host: &str) -> bool {
-    let host = host.split(':').next().unwrap_or(host);
-    let labels: Vec<_> = host.split('.').collect();
-    let aws =
-        host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn") || host.ends_with(".on.aws");
-    aws && (labels.windows(2).any(|pair| pair[0] == "dkr" && pair[1].starts_with("ecr"))
-        || labels.iter().any(|label| label.starts_with("dkr-ecr")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -458,28 +447,6 @@ mod tests {
                 "https://[::1]",
             ],
         );
-    }
-
-    #[test]
-    fn ecr_is_known_in_every_spelling_and_nothing_else_is_taken_for_it() {
-        for host in [
-            "111111111111.dkr.ecr.eu-west-1.amazonaws.com",
-            "111111111111.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
-            "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn",
-            "111111111111.dkr-ecr.eu-west-1.on.aws",
-            "111111111111.dkr.ecr.eu-west-1.amazonaws.com:443",
-        ] {
-            assert!(is_ecr(host), "{host}");
-        }
-        for host in [
-            "docker.io",
-            "dkr.ecr.example.com",
-            "ecr.amazonaws.com",
-            "public.ecr.aws",
-            "amazonaws.com.example.com",
-        ] {
-            assert!(!is_ecr(host), "{host}");
-        }
     }
 
     #[test]

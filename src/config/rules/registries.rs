@@ -75,7 +75,7 @@ impl Rules<'_, '_> {
                 );
             })
             .ok()?;
-        if aws::is_ecr(server.host()) {
+        if server.is_ecr() {
             self.error(
                 path,
                 "ECR needs no credential here",

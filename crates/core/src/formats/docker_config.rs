@@ -185,6 +185,32 @@ pub fn read_variable(config: &Secret, server: &Server) -> Result<Credential, Unu
     closest(entries, server)?.ok_or_else(|| Unusable::NoEntry { server: server.clone() })
 }
 
+/// The keys of all entries and helpers, each once, in the order of the file: what `docker login` was told, and by whom.
+pub fn keys(config: &Secret) -> Result<Vec<String>, Unusable> {
+    let file = object(config)?;
+    let auths = objects(&file, "auths")?;
+    let helpers = objects(&file, "credHelpers")?;
+    let store = string_field(&file, "credsStore").map_err(|_| Unusable::Malformed)?;
+    let is_of_old = auths.is_none() && helpers.is_none() && store.is_none();
+    let entries = if is_of_old { of_old(file) } else { auths.unwrap_or_default() };
+    let mut keys: Vec<String> = Vec::new();
+    for (key, _) in entries.into_iter().chain(helpers.unwrap_or_default()) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+/// The entries of the file of old. A `config.json` without any has other settings of Docker's in their place, none of which
+/// is an object with an `auth`.
+fn of_old(file: Members<'_>) -> Members<'_> {
+    let is_entry = |value: &Value<'_>| {
+        value.members().is_some_and(|fields| fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("auth")))
+    };
+    file.into_iter().filter(|(_, value)| is_entry(value)).collect()
+}
+
 fn object(config: &Secret) -> Result<Members<'_>, Unusable> {
     if config.expose().trim().is_empty() {
         return Err(Unusable::Empty);
