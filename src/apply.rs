@@ -10,11 +10,13 @@ use crate::aws::Locations;
 use crate::observe::{SeenObject, SeenSecret};
 use crate::progress::{Progress, ProgressSink};
 use crate::side_by_side::by_location;
+use crate::stopping::StopSwitch;
 use crate::targets::{S3EcsConfigs, SecretsManagerSecrets, Target};
 
 /// Stores the secrets that have to change.
 pub(crate) async fn secrets(
     locations: &Locations,
+    stop: &StopSwitch,
     key: &FingerprintKey,
     steps: Vec<(&SeenSecret, SecretStep, Option<Write>)>,
     progress: &dyn ProgressSink,
@@ -29,6 +31,10 @@ pub(crate) async fn secrets(
                 (SecretAction::Unchanged { .. }, _)
                 | (SecretAction::Create | SecretAction::Put { .. }, None) => (arn, Outcome::Unchanged),
                 (action @ (SecretAction::Create | SecretAction::Put { .. }), Some(write)) => {
+                    if let Some(why) = stop.reason() {
+                        let outcome = Outcome::Held { why: why.into() };
+                        return SecretReport { location, name, registry, arn, outcome };
+                    }
                     let client = &locations.at(&location).secrets_manager;
                     let target = SecretsManagerSecrets { client, key };
                     match target.store(&seen.target, &write.content, &write.expects).await {
@@ -56,6 +62,7 @@ pub(crate) async fn secrets(
 /// Stores the objects that have to change.
 pub(crate) async fn objects(
     locations: &Locations,
+    stop: &StopSwitch,
     steps: Vec<(&SeenObject, ObjectStep, Option<Write>)>,
     progress: &dyn ProgressSink,
 ) -> Vec<ObjectReport> {
@@ -79,6 +86,10 @@ pub(crate) async fn objects(
             (ObjectAction::Blocked { failure }, _) => report.outcome = Outcome::Failed { failure },
             (ObjectAction::Create { .. } | ObjectAction::Replace { .. }, None) => {}
             (action @ (ObjectAction::Create { .. } | ObjectAction::Replace { .. }), Some(write)) => {
+                if let Some(why) = stop.reason() {
+                    report.outcome = Outcome::Held { why: why.into() };
+                    return report;
+                }
                 let target = S3EcsConfigs { client: &locations.at(&report.location).s3 };
                 match target.store(&seen.target, &write.content, &write.expects).await {
                     Stored::Written { version, arn: _ } => {

@@ -5,9 +5,11 @@ mod artefact;
 mod audit;
 mod aws;
 mod cli;
+mod clock;
 mod config;
 mod fleet;
 mod http;
+mod lease;
 mod observe;
 mod preflight;
 mod progress;
@@ -18,6 +20,7 @@ mod settings;
 mod side_by_side;
 mod sources;
 mod state;
+mod stopping;
 mod targets;
 mod telemetry;
 mod verify;
@@ -30,5 +33,5 @@ use clap::Parser;
 async fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     telemetry::start();
-    ExitCode::from(cli::run(arguments).await)
+    ExitCode::from(Box::pin(cli::run(arguments)).await)
 }

@@ -15,10 +15,12 @@ use regcred_core::report::Failure;
 use regcred_core::server::Server;
 
 use crate::aws::Locations;
+use crate::clock::Clock;
 use crate::config::{Config, EcsConfig};
 use crate::scope::Scope;
 use crate::sources::{self, Reading, SourceError};
 use crate::state::State;
+use crate::stopping::StopSwitch;
 use crate::targets::{ObjectTarget, S3EcsConfigs, SecretTarget, SecretsManagerSecrets, Target};
 
 /// What a pass works with.
@@ -27,6 +29,10 @@ pub(crate) struct Context<'a> {
     pub config: &'a Config,
     pub locations: &'a Locations,
     pub scope: &'a Scope,
+    /// For the time of day.
+    pub clock: &'a Clock,
+    /// Looked at between two steps.
+    pub stop: &'a StopSwitch,
 }
 
 /// Everything that was seen before anything was decided, hosts excepted.
@@ -77,7 +83,7 @@ impl Sighting {
 /// Looks at everything in scope. Only a state that cannot be read ends the pass: without the fingerprint key, nothing
 /// could be compared.
 pub(crate) async fn look(context: &Context<'_>) -> Result<Sighting, Failure> {
-    let Context { config, locations, scope: _ } = context;
+    let Context { config, locations, scope: _, clock: _, stop: _ } = context;
     let at = Utc::now();
     let state = State::read(&locations.at(&config.state.location).s3, &config.state);
     let sources = read_sources(context, at);
@@ -98,7 +104,7 @@ pub(crate) async fn read_sources(
     context: &Context<'_>,
     now: DateTime<Utc>,
 ) -> BTreeMap<RegistryName, SourceReading> {
-    let Context { config, locations, scope } = context;
+    let Context { config, locations, scope, clock: _, stop: _ } = context;
     let in_scope = config.registries.iter().filter(|(name, _)| scope.has_registry(name));
     let read = |reading| match reading {
         Ok(Reading { credential, notes }) => {
@@ -111,7 +117,7 @@ pub(crate) async fn read_sources(
 }
 
 pub(crate) async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
-    let Context { config, locations, scope } = context;
+    let Context { config, locations, scope, clock: _, stop: _ } = context;
     let mut by_location: BTreeMap<&LocationName, Vec<(SecretSpec, SecretTarget)>> = BTreeMap::new();
     for (registry, settings) in &config.registries {
         let Some(secret) = settings.secret.as_ref().filter(|_| scope.has_registry(registry)) else {
@@ -151,7 +157,7 @@ pub(crate) async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
 }
 
 pub(crate) async fn look_at_objects(context: &Context<'_>) -> Vec<SeenObject> {
-    let Context { config, locations, scope } = context;
+    let Context { config, locations, scope, clock: _, stop: _ } = context;
     let looks = config.ecs_configs.iter().filter(|(name, _)| scope.has_ecs_config(name)).map(
         |(name, settings)| async move {
             let EcsConfig { location, bucket, key, format, registries, kms_key, host_endpoint: _, prune } =

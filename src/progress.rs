@@ -8,6 +8,10 @@ use regcred_core::rollout::HostReport;
 /// Something that just happened.
 #[derive(Clone, Debug)]
 pub(crate) enum Progress {
+    /// Another process holds the lease; it is waited for.
+    LeaseHeld {
+        holder: String,
+    },
     SecretStored {
         registry: RegistryName,
         location: LocationName,

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use regcred_core::fingerprint::{Fingerprint, FingerprintKey};
 use regcred_core::login::{Canary, Stage};
 use regcred_core::names::RegistryName;
+use regcred_core::pause::Pause;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub(crate) struct State {
     untried: BTreeMap<RegistryName, Fingerprint>,
     /// What is to be written of that: one, or that it was tried by now.
     learnt_untried: BTreeMap<RegistryName, Option<Fingerprint>>,
+    /// A person wants that nothing is written.
+    pub pause: Option<Pause>,
     /// `None` while nothing is stored yet.
     etag: Option<String>,
 }
@@ -73,6 +76,8 @@ struct Stored {
     rejected: BTreeMap<RegistryName, RejectedCandidate>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     untried: BTreeMap<RegistryName, Fingerprint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pause: Option<Pause>,
 }
 
 const VERSION: u32 = 1;
@@ -91,6 +96,7 @@ impl State {
                 learnt: BTreeMap::new(),
                 untried: BTreeMap::new(),
                 learnt_untried: BTreeMap::new(),
+                pause: None,
                 etag: None,
             }),
             ObjectRead::Failed(error) if error.kind == AwsErrorKind::AccessDenied => Err(Failure {
@@ -132,6 +138,7 @@ impl State {
                     learnt: BTreeMap::new(),
                     untried: stored.untried,
                     learnt_untried: BTreeMap::new(),
+                    pause: stored.pause,
                     etag: Some(object.version.tag),
                 })
             }
@@ -270,12 +277,28 @@ impl State {
                 return Ok(());
             }
         }
-        Err(Failure::new(
-            FailureKind::Refused,
-            cannot_write(s3, place),
-            "another regcred wrote it at the same time",
-            "run it again",
-        ))
+        Err(written_meanwhile(s3, place))
+    }
+
+    /// Sets or takes away the wish that nothing is written. What it was before.
+    pub(crate) async fn set_pause(
+        mut self,
+        s3: &S3,
+        place: &config::State,
+        pause: Option<Pause>,
+    ) -> Result<Option<Pause>, Failure> {
+        for _ in 0..WRITES {
+            let before = std::mem::replace(&mut self.pause, pause.clone());
+            if before == pause {
+                return Ok(before);
+            }
+            match self.try_write(s3, place).await? {
+                None => return Ok(before),
+                // Whoever wrote it, and be it our own write whose answer was lost.
+                Some(now) => self = now,
+            }
+        }
+        Err(written_meanwhile(s3, place))
     }
 
     /// Writes it, if nobody else did since it was read; else, what is there now.
@@ -286,6 +309,7 @@ impl State {
             conditional_endpoints: self.conditional_endpoints.clone(),
             rejected: self.rejected.clone(),
             untried: self.untried.clone(),
+            pause: self.pause.clone(),
         };
         let content = serde_json::to_string(&stored).map(Secret::new);
         stored.fingerprint_key.zeroize();
@@ -320,6 +344,20 @@ impl State {
 /// Two writers that both learnt something take turns; a third try would be a fourth writer.
 const WRITES: usize = 3;
 
+fn written_meanwhile(s3: &S3, place: &config::State) -> Failure {
+    Failure::new(
+        FailureKind::Refused,
+        cannot_write(s3, place),
+        "another regcred wrote it at the same time",
+        "run it again",
+    )
+}
+
+/// Whether a person wants that nothing is written. That it cannot be read means no; the pass meets that by itself.
+pub(crate) async fn pause(s3: &S3, place: &config::State) -> Option<Pause> {
+    State::read(s3, place).await.ok()?.pause
+}
+
 fn cannot_write(s3: &S3, place: &config::State) -> String {
     format!("cannot write the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place())
 }
@@ -340,17 +378,22 @@ fn random_bytes(bytes: &mut [u8]) -> Result<(), Failure> {
     getrandom::fill(bytes).map_err(|error| {
         Failure::new(
             FailureKind::Internal,
-            "cannot make a fingerprint key",
+            "cannot make a key, or a name of this process",
             format!("the operating system gives no randomness: {error}"),
             "look at the kernel log of this machine",
         )
     })
 }
 
+/// Tells one process from every other.
+pub(crate) fn random_id() -> Result<String, Failure> {
+    let mut bytes = [0; 8];
+    random_bytes(&mut bytes)?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
 async fn probe(store: &Store<'_>, endpoint: &str) -> Result<(), Failure> {
-    let mut random = [0; 8];
-    random_bytes(&mut random)?;
-    let probe = format!("{}.regcred-probe-{:016x}", store.beside, u64::from_be_bytes(random));
+    let probe = format!("{}.regcred-probe-{}", store.beside, random_id()?);
     let what = format!("cannot use the S3 endpoint {endpoint}");
     match store.s3.honours_conditions(store.bucket, &probe).await {
         Ok(true) => Ok(()),

@@ -9,7 +9,7 @@ use regcred_core::login::RejectedCandidates;
 /// Keeps the credentials of private registries right everywhere an Amazon ECS fleet needs them.
 ///
 /// Exit codes: 0 converged, 1 internal error, 2 usage or config, 3 drift found, 4 partly failed or not all hosts
-/// reached, 5 rollout halted.
+/// reached, 5 rollout halted, 6 another regcred holds the lease.
 #[derive(Debug, Parser)]
 #[command(name = "regcred", version, max_term_width = 110)]
 pub(crate) struct Arguments {
@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Sync(SyncArguments),
     /// Say what holds what now; write nothing
     Status(ScopeArguments),
+    /// Keep every regcred from writing or restarting anything, until `resume`
+    Pause(super::pause::PauseArguments),
+    /// End a pause
+    Resume,
     /// Say which credential an agent would pull an image with, from which key and by which rule, or why none
     Explain(super::explain::ExplainArguments),
     /// Find what agents would drop or misread in an ecs.config, or what would keep them from starting; exit 3 if there is any
@@ -136,6 +140,9 @@ pub(crate) struct SyncArguments {
     /// Do what this plan of `plan --out` says, or nothing: if anything moved since, say what
     #[arg(long, value_name = "FILE", conflicts_with_all = ["registry", "fleet", "retry_failed", "retry_rejected"])]
     pub plan: Option<PathBuf>,
+    /// Restart hosts even while their maintenance windows are closed
+    #[arg(long)]
+    pub ignore_windows: bool,
 }
 
 impl PassArguments {

@@ -14,6 +14,7 @@ mod manual;
 mod output;
 mod papers;
 mod pass;
+mod pause;
 mod plan;
 mod progress;
 mod render;
@@ -68,7 +69,9 @@ pub(crate) async fn run(arguments: Arguments) -> u8 {
     let config = config.as_deref();
     let ended = match command {
         Command::Plan(arguments) => plan::run(config, arguments, output).await,
-        Command::Sync(arguments) => sync::run(config, arguments, output).await,
+        Command::Sync(arguments) => Box::pin(sync::run(config, arguments, output)).await,
+        Command::Pause(arguments) => pause::pause(config, arguments, output).await,
+        Command::Resume => pause::resume(config, output).await,
         Command::Status(arguments) => status::run(config, arguments, output).await,
         Command::Explain(arguments) => explain::run(config, arguments, output).await,
         Command::Render(arguments) => render::run(config, arguments, output).await,
@@ -113,7 +116,7 @@ fn told(stop: Stop) -> u8 {
         }
         Stop::Pass(failure) => {
             output::failure(&failure);
-            Verdict::Partial
+            if failure.kind == FailureKind::Leased { Verdict::Leased } else { Verdict::Partial }
         }
         Stop::Output(error) => {
             output::failure(&Failure::new(

@@ -9,9 +9,11 @@ use super::interruption::{Interruption, unless_interrupted};
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human, saved_plan};
+use crate::clock::Clock;
 use crate::observe::Context;
 use crate::reconcile;
 use crate::settings::settings;
+use crate::stopping::StopSwitch;
 
 pub(crate) async fn run(
     path: Option<&Path>,
@@ -20,7 +22,14 @@ pub(crate) async fn run(
 ) -> Result<Verdict, Stop> {
     let PlanArguments { pass: arguments, out } = arguments;
     let Ground { config, locations, scope } = pass::prepare(path, &arguments.scope, output).await?;
-    let context = Context { config: &config, locations: &locations, scope: &scope };
+    let stop = StopSwitch::new();
+    let context = Context {
+        config: &config,
+        locations: &locations,
+        scope: &scope,
+        clock: &Clock::Machine,
+        stop: &stop,
+    };
     let planned = reconcile::plan(&context, arguments.failed_hosts(), arguments.rejected_candidates());
     let planned =
         unless_interrupted(Box::pin(planned)).await.map_err(Interruption::of_a_look)?.map_err(Stop::Pass)?;

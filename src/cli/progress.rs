@@ -104,6 +104,9 @@ impl ProgressSink for Display {
     fn tell(&self, progress: Progress) {
         let mut fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
+            Progress::LeaseHeld { holder } => {
+                self.line("lease", &format!("waiting for another regcred, which holds the lease: {holder}"));
+            }
             Progress::SecretStored { registry, location, name } => {
                 self.line("secret", &format!("{name} in {location} holds the credential of {registry}"));
             }

@@ -17,10 +17,12 @@ use serde::Serialize;
 use super::output::{self, Output};
 use super::{Stop, human};
 use crate::aws::Locations;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::load::{Loaded, find_and_load};
 use crate::observe::{self, Context, SeenObject};
 use crate::scope::Scope;
+use crate::stopping::StopSwitch;
 
 #[derive(Debug, Args)]
 pub(crate) struct RenderArguments {
@@ -83,7 +85,8 @@ pub(crate) async fn run(
 /// What would be stored, or is.
 async fn rendered(config: &Config, scope: &Scope) -> Result<(ObjectStep, Secret), Stop> {
     let locations = Locations::load(&config.locations).await;
-    let context = Context { config, locations: &locations, scope };
+    let never = StopSwitch::new();
+    let context = Context { config, locations: &locations, scope, clock: &Clock::Machine, stop: &never };
     let (sources, objects) = observe::look_without_state(&context).await;
     for reading in sources.values() {
         match reading {

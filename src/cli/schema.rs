@@ -18,6 +18,7 @@ use super::explain::Explanations;
 use super::iam::IamPolicies;
 use super::init::FirstConfig;
 use super::lint::Linted;
+use super::pause::Pausing;
 use super::render::Rendered;
 use super::snippet::Snippets;
 use crate::config::structure;
@@ -45,6 +46,8 @@ pub(crate) enum Document {
     Report,
     /// What `status` prints
     Status,
+    /// What `pause` and `resume` print
+    Pause,
     /// What `explain` prints
     Explain,
     /// What `lint` prints
@@ -72,6 +75,7 @@ pub(crate) fn run(of: Document) -> Value {
         Document::SavedPlan => printed::<SavedPlan>(),
         Document::Report => printed::<Report>(),
         Document::Status => printed::<Status>(),
+        Document::Pause => printed::<Pausing>(),
         Document::Explain => printed::<Explanations>(),
         Document::Lint => printed::<Linted>(),
         Document::Render => printed::<Rendered>(),

@@ -10,7 +10,9 @@ use super::interruption::{Interruption, unless_interrupted};
 use super::output::Output;
 use super::pass::{self, Ground};
 use super::{Stop, human};
+use crate::clock::Clock;
 use crate::observe::Context;
+use crate::stopping::StopSwitch;
 use crate::{audit, verify};
 
 pub(crate) async fn run(
@@ -20,7 +22,14 @@ pub(crate) async fn run(
 ) -> Result<Verdict, Stop> {
     let VerifyArguments { scope, published, hosts } = arguments;
     let Ground { config, locations, scope } = pass::prepare(path, &scope, output).await?;
-    let context = Context { config: &config, locations: &locations, scope: &scope };
+    let stop = StopSwitch::new();
+    let context = Context {
+        config: &config,
+        locations: &locations,
+        scope: &scope,
+        clock: &Clock::Machine,
+        stop: &stop,
+    };
     if hosts {
         let audit =
             unless_interrupted(Box::pin(audit::hosts(&context))).await.map_err(Interruption::of_a_look)?;

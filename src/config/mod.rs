@@ -30,8 +30,9 @@ use std::time::Duration;
 use regcred_core::agent::auth::AuthType;
 use regcred_core::host::HostId;
 use regcred_core::login::{Authority, Canary, Unreachable};
-use regcred_core::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use regcred_core::names::{EcsConfigName, FleetName, LocationName, RegistryName, ScheduleName, WindowName};
 use regcred_core::rollout::MaxUnavailable;
+use regcred_core::schedule::{Schedule, Window};
 use regcred_core::server::Server;
 use url::Url;
 
@@ -48,6 +49,10 @@ pub(crate) struct Config {
     pub(crate) registries: BTreeMap<RegistryName, Registry>,
     pub(crate) ecs_configs: BTreeMap<EcsConfigName, EcsConfig>,
     pub(crate) fleets: BTreeMap<FleetName, Fleet>,
+    /// When `regcred run` begins a pass.
+    pub(crate) schedules: BTreeMap<ScheduleName, Schedule>,
+    /// When hosts may be restarted. Every [`WindowName`] in a [`Config`] is a key of it.
+    pub(crate) windows: BTreeMap<WindowName, Window>,
 }
 
 /// Where regcred keeps what it has to remember.
@@ -57,6 +62,8 @@ pub(crate) struct State {
     pub(crate) bucket: String,
     /// What every key begins with; ends with `/`.
     pub(crate) prefix: String,
+    /// Whoever holds the lease renews it well within this time.
+    pub(crate) lease: Duration,
 }
 
 /// An account and a Region, and the role to use there.
@@ -179,6 +186,8 @@ pub(crate) struct Fleet {
     pub(crate) members: Members,
     pub(crate) max_unavailable: MaxUnavailable,
     pub(crate) max_errors: u32,
+    /// One of them has to be open for a host to be restarted; none where that may be at any time. None twice.
+    pub(crate) windows: Vec<WindowName>,
     /// The name of the SSM document, in the fleet's location.
     pub(crate) document: String,
     pub(crate) document_check: DocumentCheck,

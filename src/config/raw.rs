@@ -40,6 +40,44 @@ pub(crate) struct Config {
     /// The hosts that have to load an `ecs.config`, by a name of your choice.
     #[serde(default)]
     pub(crate) fleets: BTreeMap<String, Fleet>,
+    /// When `regcred run` begins a pass, by a name of your choice. Other commands make nothing of it.
+    #[serde(default)]
+    pub(crate) schedules: BTreeMap<String, Schedule>,
+    /// When hosts may be restarted, by a name of your choice. Secrets and objects are published at any time, and hosts that
+    /// start meanwhile load them.
+    #[serde(default)]
+    pub(crate) windows: BTreeMap<String, Window>,
+}
+
+/// When a pass begins.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Schedule {
+    /// Minute, hour, day, month and weekday as in a crontab, or six fields with the second first. Where both day fields are
+    /// given, one that holds is enough; 0 and 7 are Sunday.
+    pub(crate) cron: String,
+    /// The time zone of these hours, by its name in the IANA database. A day on which the clock is changed loses no run and
+    /// doubles none.
+    #[serde(default = "default_time_zone")]
+    pub(crate) time_zone: String,
+    /// Up to how much later a pass begins: a time that is the same each time, and another one for each state and schedule, so
+    /// that not all of a company's begin in the same second. From 1s to 6h.
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) jitter: Option<String>,
+}
+
+/// When hosts may be restarted.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Window {
+    /// When it opens, written as the `cron` of a schedule.
+    pub(crate) opens: String,
+    /// The time zone of these hours, by its name in the IANA database.
+    #[serde(default = "default_time_zone")]
+    pub(crate) time_zone: String,
+    /// How long it is open. Of elapsed time, whatever the clock does. From 1s to 168h.
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) length: String,
 }
 
 /// Where regcred keeps what it has to remember. The role of the hosts must not be able to read it.
@@ -51,6 +89,11 @@ pub(crate) struct State {
     /// What the keys of all objects of regcred begin with. It ends with `/`.
     #[serde(default = "default_prefix")]
     pub(crate) prefix: String,
+    /// How long the lease is: of several processes that could write, one does, and another takes over when this one has not
+    /// been heard of for so long. From 100ms to 10m.
+    #[serde(default = "default_lease")]
+    #[schemars(extend("pattern" = DURATION_PATTERN))]
+    pub(crate) lease: String,
     /// The location of the bucket. May be left out when there is only one location.
     pub(crate) location: Option<String>,
 }
@@ -248,6 +291,10 @@ pub(crate) struct Fleet {
     /// How many hosts of the whole fleet may fail before nothing more is restarted.
     #[serde(default)]
     pub(crate) max_errors: u32,
+    /// The maintenance windows of these hosts, keys of `windows`: one has to be open for a host to be restarted. Without
+    /// any, they are restarted at any time.
+    #[serde(default)]
+    pub(crate) windows: Vec<String>,
     /// The SSM document that carries the host script.
     #[serde(default = "default_document")]
     pub(crate) document: String,
@@ -279,8 +326,17 @@ pub(crate) struct Fleet {
 const DURATION_PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
 const VARIABLE_PATTERN: &str = "^[A-Z_][A-Z0-9_]*$";
 
+fn default_time_zone() -> String {
+    "UTC".to_owned()
+}
+
 fn default_prefix() -> String {
     "regcred/".to_owned()
+}
+
+/// Two renewals may fail, each with all its retries; and it is the time that a person waits after a crash.
+fn default_lease() -> String {
+    "1m".to_owned()
 }
 
 /// Long enough for a network file system that wakes up, short against everything that waits for it.

@@ -57,7 +57,12 @@ fn a_configuration_without_a_flaw_is_taken_without_a_word() {
     assert_eq!(config.locations.keys().collect::<Vec<_>>(), [&ambient]);
     assert_eq!(
         config.state,
-        State { location: ambient.clone(), bucket: "acme-regcred".into(), prefix: "regcred/".into() }
+        State {
+            location: ambient.clone(),
+            bucket: "acme-regcred".into(),
+            prefix: "regcred/".into(),
+            lease: Duration::from_mins(1),
+        }
     );
     let fleet = &config.fleets["prod"];
     assert_eq!(fleet.location, ambient);
@@ -77,7 +82,7 @@ fn a_misspelt_key_is_told_where_it_is_with_what_was_meant() {
         messages(&with("clusters:", "max_unavailble: 3, clusters:")),
         ["error: f:9:29: fleets.prod.max_unavailble: this key is not known\n  \
           because: the keys here are `clusters`, `command_timeout`, `document`, `document_check`, `ecs_config`, `instances`, \
-          `location`, `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval`, `settle_timeout` and `tags`\n  \
+          `location`, `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval`, `settle_timeout`, `tags` and `windows`\n  \
           to do:   did you mean `max_unavailable`?"]
     );
 }

@@ -16,11 +16,13 @@ use regcred_core::rollout::{
 };
 use tokio::sync::OnceCell;
 
+use super::brakes::Brakes;
 use super::command::{HostScript, Sent, note, refusal};
 use super::document::{self, DocumentVersion, Unsendable};
 use super::records::RecordStore;
 use crate::aws::{AwsError, AwsErrorKind, Recording};
 use crate::progress::{Progress, ProgressSink};
+use crate::stopping::{Stop, Urgency};
 
 /// What a rollout needs to know besides whom to restart.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(crate) struct Driver<'a> {
     pub script: HostScript<'a>,
     pub policy: &'a Policy,
     pub progress: &'a dyn ProgressSink,
+    pub brakes: Brakes<'a>,
     /// The document is looked at before the first send, and not again.
     document: OnceCell<Result<DocumentVersion, Unsendable>>,
 }
@@ -40,8 +43,13 @@ pub(crate) struct Driven {
 }
 
 impl<'a> Driver<'a> {
-    pub(crate) fn new(script: HostScript<'a>, policy: &'a Policy, progress: &'a dyn ProgressSink) -> Self {
-        Self { script, policy, progress, document: OnceCell::new() }
+    pub(crate) fn new(
+        script: HostScript<'a>,
+        policy: &'a Policy,
+        progress: &'a dyn ProgressSink,
+        brakes: Brakes<'a>,
+    ) -> Self {
+        Self { script, policy, progress, brakes, document: OnceCell::new() }
     }
 
     async fn document(&self) -> &Result<DocumentVersion, Unsendable> {
@@ -55,6 +63,13 @@ impl<'a> Driver<'a> {
         let mut failures = Vec::new();
         let mut told = ended(seen).into_iter().map(|line| line.host).collect();
         loop {
+            if let Some(Stop { why, urgency }) = self.brakes.stop() {
+                seen.apply(self.policy, Event::Stopped { why }, now());
+                if urgency == Urgency::AtOnce {
+                    self.tell(seen, &mut told);
+                    return Driven { ending: Ending::Stopped { why }, failures };
+                }
+            }
             seen.apply(self.policy, Event::Time, now());
             for step in rollout::next(self.policy, seen, now()) {
                 match step {
@@ -65,7 +80,10 @@ impl<'a> Driver<'a> {
                     Step::Wait { until } => {
                         self.tell(seen, &mut told);
                         let wait = (until - now()).to_std().unwrap_or_default();
-                        tokio::time::sleep(wait).await;
+                        tokio::select! {
+                            () = tokio::time::sleep(wait) => {}
+                            _ = self.brakes.stop.until(Urgency::AtOnce) => {}
+                        }
                     }
                     Step::Send { hosts, max_errors } => match self.document().await {
                         Err(Unsendable { refusal, failure }) => {

@@ -1,5 +1,6 @@
 //! A fleet's hosts: seen through ECS and SSM, and driven through a rollout that `core` decides.
 
+mod brakes;
 mod command;
 mod document;
 mod drive;
@@ -9,9 +10,11 @@ mod outside;
 mod probe;
 mod records;
 
+pub(crate) use brakes::{Brakes, Openings};
 pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
 pub(crate) use document::unsendable;
 pub(crate) use drive::{Driven, Driver};
 pub(crate) use observe::{FleetObservation, Listing, clusters, observe, observe_to_ask};
 pub(crate) use outside::{RecordPlace, observe_named, observe_tagged};
 pub(crate) use probe::{Probed, probe};
+pub(crate) use records::RecordStore;

@@ -1,6 +1,6 @@
 //! What was seen, turned into steps: by `core`, for every item in scope.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use regcred_core::desired::{self, SourceReading, Wish, Write};
 use regcred_core::login::Trial;
@@ -31,20 +31,20 @@ pub(super) fn decide_secrets<'a>(
     sighting.secrets.iter().map(decide).collect()
 }
 
-/// An object depends on the secrets of its registries in its own location: where one of them failed, the registry's
-/// entry stays as it is published. A location that fails leaves the others alone.
+/// An object depends on the secrets of its registries in its own location: where one of them is not as it should be, the
+/// registry's entry stays as it is published, for this reason. A location that fails leaves the others alone.
 pub(super) fn decide_objects<'a>(
     sighting: &'a Sighting,
     wishes: &BTreeMap<RegistryName, Wish>,
-    failed_secrets: &BTreeSet<(LocationName, RegistryName)>,
+    failed_secrets: &BTreeMap<(LocationName, RegistryName), Hold>,
 ) -> Decided<'a, SeenObject, ObjectStep> {
     let decide = |seen: &'a SeenObject| {
         let mut wishes = wishes.clone();
-        for (location, registry) in failed_secrets {
+        for ((location, registry), why) in failed_secrets {
             if let Some(wish @ Wish::Publish(_)) = wishes.get_mut(registry)
                 && *location == seen.spec.location
             {
-                *wish = Wish::Hold(Hold::SecretFailed);
+                *wish = Wish::Hold(*why);
             }
         }
         let (step, write) = desired::object(&seen.spec, &wishes, &seen.observed, &sighting.state.key);

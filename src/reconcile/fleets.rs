@@ -14,18 +14,30 @@ use regcred_core::rollout::{self, HostOutcome, HostReport, Latecomers, Policy, S
 use regcred_core::saved_plan::{Moved, Preconditions};
 use regcred_core::script::VersionId;
 
-use super::superseded;
+use super::{Orders, Windows, superseded};
 use crate::aws::ObjectRead;
 use crate::config::{Fleet, Members};
 use crate::fleet::{
-    self, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, RecordPlace, note,
+    self, Brakes, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, Openings,
+    RecordPlace, RecordStore, note,
 };
+use crate::lease::Taken;
 use crate::observe::Context;
-use crate::progress::{Progress, ProgressSink};
+use crate::progress::Progress;
 
 /// Which fleet each cluster, and each host outside ECS's view, turned out to belong to, by location: two patterns, or the
 /// tags of two fleets, may meet only now.
 type Meant = BTreeMap<(LocationName, Meaning), FleetName>;
+
+/// What of a fleet is not as it should be.
+struct Differing<'a> {
+    seen: Seen,
+    /// The hosts that are to be sent to.
+    waiting: BTreeSet<HostId>,
+    /// What could not be looked at.
+    unseen: Vec<Failure>,
+    records: Option<RecordStore<'a>>,
+}
 
 /// What no two fleets may mean.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,39 +159,79 @@ impl<'a> Fleets<'a> {
     }
 
     /// Restarts the hosts of a fleet that do not hold what `object` is now.
+    ///
+    /// # Errors
+    /// Where the lease cannot be had: then nobody was sent to.
     pub(super) async fn roll_out(
         &mut self,
         name: &FleetName,
         fleet: &Fleet,
         object: &ObjectReport,
-        progress: &dyn ProgressSink,
-    ) -> FleetOutcome {
+        orders: &Orders<'_>,
+    ) -> Result<FleetOutcome, Failure> {
         let Some(revision) = object.revision.clone() else {
-            return FleetOutcome::Held { why: Hold::ObjectFailed };
-        };
-        let FleetObservation { hosts, registered, unseen, empty: _, mut records } =
-            match self.see(name, fleet, &revision).await {
-                Ok(observation) => observation,
-                Err(failure) => return FleetOutcome::Failed { failure },
-            };
-        // Of clusters, only hosts that differ are listed; of others, all.
-        let differs = |host: &Host| host.standing(&revision, self.failed) != Standing::Current;
-        if unseen.is_empty() && !hosts.iter().any(differs) {
-            return FleetOutcome::Current { revision };
-        }
-        let Some(version) = &object.object_version else {
-            return FleetOutcome::Failed { failure: unversioned(name, object) };
+            return Ok(FleetOutcome::Held { why: Hold::ObjectFailed });
         };
         let policy = policy(fleet, self.failed);
-        let desired =
-            rollout::Desired { revision: revision.clone(), version_id: VersionId::new(version.clone()) };
-        let mut seen = Seen::new(&policy, desired, hosts, registered);
-        let report = seen.report();
-        let waiting = report.iter().filter(|line| line.outcome == HostOutcome::Waiting);
-        let waiting: BTreeSet<HostId> = waiting.map(|line| line.host.clone()).collect();
-        if !waiting.is_empty() && self.was_overtaken(object, version).await {
-            return FleetOutcome::Held { why: Hold::Superseded };
+        let openings = Openings::of(self.context.config, fleet);
+        loop {
+            let FleetObservation { hosts, registered, unseen, empty: _, records } =
+                match self.see(name, fleet, &revision).await {
+                    Ok(observation) => observation,
+                    Err(failure) => return Ok(FleetOutcome::Failed { failure }),
+                };
+            // Of clusters, only hosts that differ are listed; of others, all.
+            let differs = |host: &Host| host.standing(&revision, self.failed) != Standing::Current;
+            if unseen.is_empty() && !hosts.iter().any(differs) {
+                return Ok(FleetOutcome::Current { revision });
+            }
+            let Some(version) = &object.object_version else {
+                return Ok(FleetOutcome::Failed { failure: unversioned(name, object) });
+            };
+            let desired =
+                rollout::Desired { revision: revision.clone(), version_id: VersionId::new(version.clone()) };
+            let seen = Seen::new(&policy, desired, hosts, registered);
+            let report = seen.report();
+            let waiting = report.iter().filter(|line| line.outcome == HostOutcome::Waiting);
+            let waiting: BTreeSet<HostId> = waiting.map(|line| line.host.clone()).collect();
+            if !waiting.is_empty() {
+                if let Some(why) = self.context.stop.reason() {
+                    return Ok(FleetOutcome::Held { why: why.into() });
+                }
+                if orders.windows == Windows::Heed && !openings.is_open(self.context.clock.now()) {
+                    return Ok(FleetOutcome::Held { why: Hold::WindowClosed });
+                }
+                match orders.lease.take(orders.patience, self.context.stop, orders.progress).await? {
+                    Taken::AtOnce => {}
+                    // Whoever held it may have restarted them all.
+                    Taken::AfterWaiting => continue,
+                }
+                if self.was_overtaken(object, version).await {
+                    return Ok(FleetOutcome::Held { why: Hold::Superseded });
+                }
+            }
+            let hosts = Differing { seen, waiting, unseen, records };
+            return Ok(self.drive(name, fleet, object, hosts, &policy, orders).await);
         }
+    }
+
+    /// Drives the rollout of a fleet in which something differs.
+    async fn drive(
+        &mut self,
+        name: &FleetName,
+        fleet: &Fleet,
+        object: &ObjectReport,
+        hosts: Differing<'a>,
+        policy: &Policy,
+        orders: &Orders<'_>,
+    ) -> FleetOutcome {
+        let progress = orders.progress;
+        let openings = match orders.windows {
+            Windows::Heed => Openings::of(self.context.config, fleet),
+            Windows::Ignore => Openings::Always,
+        };
+        let Differing { mut seen, waiting, unseen, mut records } = hosts;
+        let revision = seen.desired().revision.clone();
         // Hosts were looked at when the plan was held against the world; some may have joined since.
         if let Some(agreed) = self.agreed {
             let joined = agreed.joined(name, &waiting);
@@ -203,7 +255,12 @@ impl<'a> Fleets<'a> {
                 FailedHosts::Retry => Mode::RetryFailed,
             },
         };
-        let driver = Driver::new(script, &policy, progress);
+        let driver = Driver::new(
+            script,
+            policy,
+            progress,
+            Brakes { openings, clock: self.context.clock, stop: self.context.stop },
+        );
         let first = driver.run(&mut seen, &mut records).await;
         let (Driven { ending, failures }, missed) = self.last_look(&driver, &mut seen, first).await;
         progress.tell(Progress::RolloutEnded { fleet: name.clone() });

@@ -14,20 +14,25 @@ use regcred_core::login::RejectedCandidates;
 use regcred_core::names::{EcsConfigName, FleetName, RegistryName};
 use regcred_core::plan::{FleetAction, FleetStep, Hold, ObjectAction, ObjectStep, Plan, SecretAction};
 use regcred_core::report::{
-    Failure, FailureKind, FleetOutcome, FleetReport, FleetSight, FleetStatus, Report, Status,
+    Failure, FailureKind, FleetOutcome, FleetReport, FleetSight, FleetStatus, ObjectReport, Outcome, Report,
+    Status,
 };
 use regcred_core::rollout::Ending;
 use regcred_core::saved_plan::{KeyIs, Moved, Preconditions};
+use regcred_core::stop::StopReason;
 
 use self::decide::{decide_objects, decide_secrets, registry_plans, wishes};
 use self::fleets::{Fleets, see_all};
 use crate::apply;
 use crate::config::Fleet;
+use crate::fleet::Openings;
+use crate::lease::{Lease, Patience, Taken};
 use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
 use crate::settings::settings;
 use crate::state::Store;
+use crate::stopping::{Urgency, before_a_report};
 use crate::verify;
 
 /// What would be done, and why. Writes nothing; a credential that is to be published is tried at its registry.
@@ -55,7 +60,8 @@ async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts
     let key = &sighting.state.key;
     let secrets = preflight::secrets(context.locations, key, decide_secrets(sighting, &wishes)).await;
     let blocked = secrets.iter().filter(|step| matches!(step.action, SecretAction::Blocked { .. }));
-    let failed_secrets = blocked.map(|step| (step.location.clone(), step.registry.clone())).collect();
+    let failed_secrets =
+        blocked.map(|step| ((step.location.clone(), step.registry.clone()), Hold::SecretFailed)).collect();
     let objects = decide_objects(sighting, &wishes, &failed_secrets);
     let objects = preflight::objects(context.locations, objects).await;
     let mut fleets = Vec::new();
@@ -69,53 +75,122 @@ async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts
                 preflight::fleet(context.locations, name, fleet, action).await
             }
         };
+        let opens = match &action {
+            FleetAction::Rollout { .. } => Openings::of(context.config, fleet).next(context.clock.now()),
+            FleetAction::Current { .. } | FleetAction::Held { .. } | FleetAction::Blocked { .. } => None,
+        };
         fleets.push(FleetStep {
+            opens,
             fleet: name.clone(),
             location: fleet.location.clone(),
             ecs_config: fleet.ecs_config.clone(),
             action,
         });
     }
-    Plan::new(registry_plans(context, sighting), secrets, objects, fleets)
+    let plan = Plan::new(registry_plans(context, sighting), secrets, objects, fleets);
+    let estimate = plan.estimate.under_lease(context.config.state.lease);
+    Plan { paused: sighting.state.pause.clone(), estimate, ..plan }
 }
 
-/// The whole pass. With `agreed`, it does what was agreed to or nothing.
-pub(crate) async fn sync(
-    context: &Context<'_>,
-    failed: FailedHosts,
-    rejected: RejectedCandidates,
-    agreed: Option<&Preconditions>,
-    progress: &dyn ProgressSink,
-) -> Result<Report, Failure> {
+/// Whether maintenance windows hold restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Windows {
+    Heed,
+    /// A person said so.
+    Ignore,
+}
+
+/// What a pass is to do besides what the configuration says.
+#[derive(Debug)]
+pub(crate) struct Orders<'a> {
+    pub failed: FailedHosts,
+    pub rejected: RejectedCandidates,
+    /// What was agreed to; then that is done or nothing.
+    pub agreed: Option<&'a Preconditions>,
+    pub lease: &'a Lease,
+    pub patience: Patience,
+    pub windows: Windows,
+    pub progress: &'a dyn ProgressSink,
+}
+
+/// The whole pass. It holds the lease while it writes, and gives it back.
+pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<Report, Failure> {
     tracing::info!("pass begins");
-    let mut sighting = observe::look(context).await?;
-    verify::try_candidates(context, &mut sighting, rejected).await;
-    verify::remember(&mut sighting);
-    if let Some(agreed) = agreed {
-        let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
-        let now = Preconditions::of(
-            &plan_of(context, &sighting, failed).await,
-            key,
-            settings(context.config, context.scope),
-        );
-        let moved = agreed.moved(&now);
-        if !moved.is_empty() {
-            return Err(superseded("cannot apply this plan", &moved));
-        }
+    let ended = under_lease(context, orders).await;
+    orders.lease.release().await;
+    let report = ended?;
+    tracing::info!(verdict = ?report.verdict, "pass ended");
+    Ok(report)
+}
+
+/// Looks, and tries the candidates. Whoever has to stop at once does not wait for it.
+async fn sight(context: &Context<'_>, rejected: RejectedCandidates) -> Result<Sighting, Failure> {
+    let look = async {
+        let mut sighting = observe::look(context).await?;
+        verify::try_candidates(context, &mut sighting, rejected).await;
+        verify::remember(&mut sighting);
+        Ok(sighting)
+    };
+    tokio::select! {
+        sighting = look => sighting,
+        stop = context.stop.until(Urgency::AtOnce) => Err(before_a_report(stop.why)),
     }
-    let wishes = wishes(&sighting);
+}
+
+async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Report, Failure> {
+    let Orders { failed, rejected, agreed, lease, patience, windows: _, progress } = *orders;
+    let (mut sighting, wishes) = loop {
+        let sighting = sight(context, rejected).await?;
+        if let Some(agreed) = agreed {
+            let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
+            let now = Preconditions::of(
+                &plan_of(context, &sighting, failed).await,
+                key,
+                settings(context.config, context.scope),
+            );
+            let moved = agreed.moved(&now);
+            if !moved.is_empty() {
+                return Err(superseded("cannot apply this plan", &moved));
+            }
+        }
+        if let Some(pause) = &sighting.state.pause {
+            tracing::info!(%pause, "regcred is paused: nothing is written");
+            context.stop.ask(StopReason::Paused, Urgency::AfterStep);
+        }
+        let wishes = wishes(&sighting);
+        if Writes::of(context, &sighting, &wishes).is_none() || context.stop.reason().is_some() {
+            break (sighting, wishes);
+        }
+        match lease.take(patience, context.stop, progress).await? {
+            Taken::AtOnce => break (sighting, wishes),
+            // Whoever held it may have done all that was to do.
+            Taken::AfterWaiting => {}
+        }
+    };
     let registries = registry_plans(context, &sighting);
-    prepare(context, &mut sighting, &wishes).await?;
+    if context.stop.reason().is_none() {
+        prepare(context, &mut sighting, &wishes).await?;
+    }
 
     let steps = decide_secrets(&sighting, &wishes);
-    let secrets = apply::secrets(context.locations, &sighting.state.key, steps, progress).await;
+    let secrets = apply::secrets(context.locations, context.stop, &sighting.state.key, steps, progress).await;
     let failed_secrets = secrets
         .iter()
         .filter(|report| !report.outcome.is_right())
-        .map(|report| (report.location.clone(), report.registry.clone()))
+        .map(|report| {
+            let why = match report.outcome {
+                Outcome::Held { why } => why,
+                Outcome::Unchanged
+                | Outcome::Created
+                | Outcome::Replaced
+                | Outcome::Superseded
+                | Outcome::Failed { .. } => Hold::SecretFailed,
+            };
+            ((report.location.clone(), report.registry.clone()), why)
+        })
         .collect();
     let steps = decide_objects(&sighting, &wishes, &failed_secrets);
-    let objects = apply::objects(context.locations, steps, progress).await;
+    let objects = apply::objects(context.locations, context.stop, steps, progress).await;
 
     let mut fleets: Vec<FleetReport> = Vec::new();
     let mut rollouts = Fleets::new(context, failed, agreed);
@@ -123,18 +198,30 @@ pub(crate) async fn sync(
     for (name, fleet) in fleets_in_scope(context) {
         let object = objects.iter().find(|report| report.ecs_config == fleet.ecs_config);
         let outcome = match object.filter(|report| report.outcome.is_right()) {
-            None => FleetOutcome::Held { why: Hold::ObjectFailed },
+            None => FleetOutcome::Held { why: hold_of(object) },
             Some(_) if halted.contains(&fleet.ecs_config) => FleetOutcome::Held { why: Hold::Halted },
-            Some(object) => rollouts.roll_out(name, fleet, object, progress).await,
+            Some(object) => rollouts.roll_out(name, fleet, object, orders).await?,
         };
         if let FleetOutcome::RolledOut { ending: Ending::Halted { .. }, .. } = &outcome {
             halted.insert(&fleet.ecs_config);
         }
-        fleets.push(FleetReport { fleet: name.clone(), location: fleet.location.clone(), outcome });
+        let mut report =
+            FleetReport { fleet: name.clone(), location: fleet.location.clone(), opens: None, outcome };
+        if report.is_held_by_window() {
+            report.opens = Openings::of(context.config, fleet).next(context.clock.now());
+        }
+        fleets.push(report);
     }
     let report = Report::new(registries, secrets, objects, fleets, context.scope.ground(context.config));
-    tracing::info!(verdict = ?report.verdict, "pass ended");
-    Ok(report)
+    Ok(Report { paused: sighting.state.pause, ..report })
+}
+
+/// Why a fleet is left alone whose object is not right.
+fn hold_of(object: Option<&ObjectReport>) -> Hold {
+    match object.map(|object| &object.outcome) {
+        Some(Outcome::Held { why }) => *why,
+        _ => Hold::ObjectFailed,
+    }
 }
 
 /// What holds what now. Writes nothing, and looks at every host.
@@ -144,7 +231,7 @@ pub(crate) async fn status(context: &Context<'_>) -> Result<Status, Failure> {
     let wishes = wishes(&sighting);
     let secrets = decide_secrets(&sighting, &wishes).into_iter().map(|(_, step, _)| step).collect();
     let objects: Vec<ObjectStep> =
-        decide_objects(&sighting, &wishes, &BTreeSet::new()).into_iter().map(|(_, step, _)| step).collect();
+        decide_objects(&sighting, &wishes, &BTreeMap::new()).into_iter().map(|(_, step, _)| step).collect();
     let mut fleets = Vec::new();
     for (name, fleet) in fleets_in_scope(context) {
         let object = objects.iter().find(|step| step.ecs_config == fleet.ecs_config);
@@ -161,7 +248,30 @@ pub(crate) async fn status(context: &Context<'_>) -> Result<Status, Failure> {
         fleets.push(FleetStatus { fleet: name.clone(), location: fleet.location.clone(), sight });
     }
     let ground = context.scope.ground(context.config);
-    Ok(Status::new(registry_plans(context, &sighting), secrets, objects, fleets, ground))
+    let status = Status::new(registry_plans(context, &sighting), secrets, objects, fleets, ground);
+    Ok(Status { paused: sighting.state.pause, ..status })
+}
+
+/// What a pass has to write besides what hosts load.
+struct Writes {
+    /// The objects that are written.
+    objects: BTreeSet<EcsConfigName>,
+}
+
+impl Writes {
+    /// `None` where there is nothing to write.
+    fn of(context: &Context<'_>, sighting: &Sighting, wishes: &BTreeMap<RegistryName, Wish>) -> Option<Self> {
+        let secrets = decide_secrets(sighting, wishes).iter().any(|(_, _, write)| write.is_some());
+        let objects: BTreeSet<EcsConfigName> = decide_objects(sighting, wishes, &BTreeMap::new())
+            .into_iter()
+            .filter(|(_, _, write)| write.is_some())
+            .map(|(_, step, _)| step.ecs_config)
+            .collect();
+        let touches_hosts = fleets_in_scope(context).next().is_some();
+        let first = touches_hosts && sighting.state.is_new();
+        let any = secrets || !objects.is_empty() || first || sighting.state.has_learnt();
+        any.then_some(Self { objects })
+    }
 }
 
 /// Before the first write of a pass: the key that revisions are made under is stored, and every store is one that
@@ -171,21 +281,11 @@ async fn prepare(
     sighting: &mut Sighting,
     wishes: &BTreeMap<RegistryName, Wish>,
 ) -> Result<(), Failure> {
-    let writes_secrets = decide_secrets(sighting, wishes).iter().any(|(_, _, write)| write.is_some());
-    let writes_objects: BTreeSet<EcsConfigName> = decide_objects(sighting, wishes, &BTreeSet::new())
-        .into_iter()
-        .filter(|(_, _, write)| write.is_some())
-        .map(|(_, step, _)| step.ecs_config)
-        .collect();
-    let touches_hosts = fleets_in_scope(context).next().is_some();
-    let first = touches_hosts && sighting.state.is_new();
-    if !writes_secrets && writes_objects.is_empty() && !first && !sighting.state.has_learnt() {
-        return Ok(());
-    }
+    let Some(Writes { objects: written }) = Writes::of(context, sighting, wishes) else { return Ok(()) };
     let Sighting { state, objects, .. } = sighting;
     let stores: Vec<Store<'_>> = objects
         .iter()
-        .filter(|seen| writes_objects.contains(&seen.spec.name))
+        .filter(|seen| written.contains(&seen.spec.name))
         .map(|seen| Store {
             s3: &context.locations.at(&seen.spec.location).s3,
             bucket: &seen.target.bucket,

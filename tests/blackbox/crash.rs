@@ -203,15 +203,17 @@ async fn a_changed_password_survives_whatever_happens_to_any_call_of_its_pass() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_changes_again_after_a_crash_is_the_one_that_is_published() {
     let mut stage = Stage::set("crash_and_change", Scene::PasswordChange).await;
-    for (service, operation, nth) in [
-        (Service::SecretsManager, "PutSecretValue", 1),
-        (Service::SecretsManager, "UpdateSecretVersionStage", 1),
-        (Service::S3, "PutObject", 1),
-        (Service::Ssm, "SendCommand", 1),
-        (Service::Ssm, "SendCommand", 2),
-        (Service::Ecs, "PutAttributes", 2),
+    let of = |service, operation: &str, nth| Which::Of(service, operation.to_owned(), nth);
+    for which in [
+        of(Service::SecretsManager, "PutSecretValue", 1),
+        of(Service::SecretsManager, "UpdateSecretVersionStage", 1),
+        Which::Put("prod/ecs.config"),
+        Which::Put("regcred/lease.json"),
+        of(Service::Ssm, "SendCommand", 1),
+        of(Service::Ssm, "SendCommand", 2),
+        of(Service::Ecs, "PutAttributes", 2),
     ] {
-        let cut = Cut { which: Which::Of(service, operation.to_owned(), nth), fate: Fate::KilledAfter };
+        let cut = Cut { which, fate: Fate::KilledAfter };
         let (password, newer) = (stage.next_password(), stage.next_password());
         let mut publication = Publication::begin(&stage.world, &stage.aws, &password).await;
         stage.world.set_harbor_password(&password);

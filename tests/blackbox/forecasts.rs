@@ -59,6 +59,7 @@ async fn a_rollout_takes_about_the_calls_and_never_more_of_anything_than_its_pla
     let cluster_of = hosts.iter().map(|host| (host.id.to_string(), host.cluster.to_string())).collect();
     let config = world::swift()
         .replace("max_unavailable: 50%", "max_unavailable: 100%")
+        .replace("lease: 1s", "lease: 1m")
         // A restart is reckoned with half a minute: with this, and no less, that is a handful of questions for each command.
         .replace("poll_interval: 100ms", "poll_interval: 10s");
     assert!(config.contains("poll_interval: 10s"), "{config}");

@@ -28,6 +28,7 @@ mod iam;
 mod init;
 mod interruption;
 mod latecomers;
+mod leases;
 mod lies;
 mod messages;
 mod outside;

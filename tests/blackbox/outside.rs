@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::schemas;
 use crate::tools::Ended;
 use crate::world::{
-    self, Call, GOOD, HARBOR_IMAGE, World, by_name, count, fault, held, host, hosts_of, sha256, with_hosts,
+    self, Call, GOOD, HARBOR_IMAGE, World, by_name, count, fault, held, held_put, host, hosts_of, sha256,
+    with_hosts,
 };
 
 const RECORD: &str = "regcred/hosts/prod.json";
@@ -158,8 +159,8 @@ async fn a_pass_that_dies_before_it_can_record_costs_no_second_restart() {
     let world = World::start("a_pass_that_dies_before_it_can_record", with_hosts(tagged()), &by_tags());
     assert_eq!(world.json(&["sync"]).await.code, 0);
     let cuts = [
-        // The object, what is taken back of the first host, and what is recorded of it when it was restarted.
-        (held(Service::S3, "PutObject", 3), "PutObject", 1),
+        // What is taken back of the first host, and what is recorded of it when it was restarted.
+        (held_put(RECORD, 2), "PutObject", 1),
         (held(Service::Ssm, "SendCommand", 1), "SendCommand", 0),
     ];
     for (n, (cut, operation, restarted)) in (1..).zip(cuts) {
@@ -204,8 +205,8 @@ async fn of_two_writers_of_one_record_neither_loses_what_the_other_wrote() {
     let world = World::start("of_two_writers_of_one_record", with_hosts(tagged()), &by_tags());
     assert_eq!(world.json(&["sync"]).await.code, 0);
     world.set_harbor_password("password-of-the-next-year");
-    // The object, what is taken back of the first host, and what is recorded of it when it was restarted.
-    world.client().set_faults(&[held(Service::S3, "PutObject", 3)]).unwrap();
+    // What is taken back of the first host, and what is recorded of it when it was restarted.
+    world.client().set_faults(&[held_put(RECORD, 2)]).unwrap();
     let ours = world.regcred(&["sync", "--output", "json"]).start();
     world.until_held("PutObject").await;
     // What another regcred would have proven meanwhile, of a host that ours does not know.
@@ -268,8 +269,8 @@ async fn a_record_that_cannot_be_written_says_what_is_missing_and_sends_nothing_
     assert_eq!(world.json(&["sync"]).await.code, 0);
     world.set_harbor_password("another-password");
     let Fault { calls, effect } = fault(Service::S3, "PutObject", Effect::Deny);
-    // The object itself is written; the record is not.
-    world.client().set_faults(&[Fault { calls: Match { nth: Some(2), ..calls }, effect }]).unwrap();
+    let key = Some(RECORD.to_owned());
+    world.client().set_faults(&[Fault { calls: Match { key, ..calls }, effect }]).unwrap();
     let (told, calls) = world.watched(&["sync"]).await;
     assert_eq!((told.code, count(&calls, "SendCommand")), (5, 0), "{told:#?}");
     let fleet = &told.json["fleets"][0];

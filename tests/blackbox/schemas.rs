@@ -7,14 +7,16 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The schema of each command's result.
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 14] = [
     ("check", include_str!("../../docs/schemas/check.json")),
     ("explain", include_str!("../../docs/schemas/explain.json")),
     ("iam", include_str!("../../docs/schemas/iam.json")),
     ("init", include_str!("../../docs/schemas/init.json")),
     ("lint", include_str!("../../docs/schemas/lint.json")),
+    ("pause", include_str!("../../docs/schemas/pause.json")),
     ("plan", include_str!("../../docs/schemas/plan.json")),
     ("render", include_str!("../../docs/schemas/render.json")),
+    ("resume", include_str!("../../docs/schemas/pause.json")),
     ("snippet", include_str!("../../docs/schemas/snippet.json")),
     ("status", include_str!("../../docs/schemas/status.json")),
     ("sync", include_str!("../../docs/schemas/report.json")),

@@ -159,7 +159,7 @@ async fn what_is_created_is_read_back_from_each_and_the_second_sync_writes_nothi
         }
         // The endpoint was probed for conditional writes, and the probe is gone; that it honours them is remembered.
         let kept = judge.aws.keys("acme-regcred").await;
-        assert_eq!(kept, ["regcred/state.json"], "{who:?}");
+        assert_eq!(kept, ["regcred/lease.json", "regcred/state.json"], "{who:?}");
         let probes = judge.aws.keys("acme-ecs").await;
         assert_eq!(probes, ["prod/ecs.config"], "{who:?}");
         let (state, _) = judge.aws.object("acme-regcred", "regcred/state.json").await;

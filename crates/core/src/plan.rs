@@ -15,6 +15,7 @@ use crate::fingerprint::{Fingerprint, Revision};
 use crate::host::ClusterName;
 use crate::login::Trial;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use crate::pause::Pause;
 use crate::report::{Failure, Verdict};
 use crate::rollout::{
     ATTRIBUTES_PER_CALL, CHUNK, Forecast, HostOutcome, HostReport, MaxUnavailable, Policy, SAMPLES_PER_CALL,
@@ -34,6 +35,9 @@ pub struct Plan {
     pub fleets: Vec<FleetStep>,
     /// What applying it takes, if every host behaves.
     pub estimate: Estimate,
+    /// A person wants that nothing is written: a sync would do none of this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
 }
 
 /// About how much something takes: an order of magnitude, not a promise.
@@ -63,6 +67,18 @@ pub struct RegistryPlan {
 const RESTART: Duration = Duration::from_secs(30);
 
 impl Estimate {
+    /// With what holding a lease of this length takes meanwhile: it is read, taken, and given back; and a third of its
+    /// length apart it is renewed, and the state looked at for a pause. Nothing is held for nothing.
+    #[must_use]
+    pub fn under_lease(self, length: Duration) -> Self {
+        if self.calls == 0 {
+            return self;
+        }
+        let renewals = u128::from(self.seconds) * 3000 / length.as_millis().max(1);
+        let renewals = usize::try_from(renewals).unwrap_or(usize::MAX);
+        Self { calls: self.calls.saturating_add(renewals.saturating_mul(2)).saturating_add(3), ..self }
+    }
+
     /// What a rollout over `hosts` takes under `policy`.
     pub fn of_rollout(policy: &Policy, forecast: &Forecast, hosts: &[HostReport]) -> Self {
         if forecast.hosts == 0 {
@@ -194,6 +210,38 @@ pub enum Hold {
     Halted,
     /// Another one wrote the object since it was looked at.
     Superseded,
+    /// The pass was asked to stop before its turn came.
+    Stopped,
+    /// The time that the pass was given was nearly over before its turn came.
+    Deadline,
+    /// Another process took the lease before its turn came.
+    LeaseLost,
+    /// A person paused all writers (`regcred pause`).
+    Paused,
+    /// The maintenance window of the fleet is closed.
+    WindowClosed,
+}
+
+impl Hold {
+    /// What it makes of a pass that left something undone because of it. What a person arranged is no failure: it is drift
+    /// that is known and waits.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Paused | Self::WindowClosed => Verdict::Drift,
+            Self::SourceFailed
+            | Self::Rejected
+            | Self::Untried
+            | Self::SecretFailed
+            | Self::NotRenderable
+            | Self::OutOfScope
+            | Self::ObjectFailed
+            | Self::Halted
+            | Self::Superseded
+            | Self::Stopped
+            | Self::Deadline
+            | Self::LeaseLost => Verdict::Partial,
+        }
+    }
 }
 
 /// What would become of one ecs.config object.
@@ -261,6 +309,9 @@ pub struct FleetStep {
     pub fleet: FleetName,
     pub location: LocationName,
     pub ecs_config: EcsConfigName,
+    /// When its maintenance window opens, while that is closed: hosts are not restarted before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<DateTime<Utc>>,
     #[serde(flatten)]
     pub action: FleetAction,
 }
@@ -330,12 +381,12 @@ impl Plan {
                 estimate.seconds += fleet.seconds;
             }
         }
-        Self { version: VERSION, registries, secrets, objects, fleets, estimate }
+        Self { version: VERSION, registries, secrets, objects, fleets, estimate, paused: None }
     }
 
     /// Whether applying it would write or restart anything.
     pub fn is_empty(&self) -> bool {
-        let Self { version: _, registries: _, secrets, objects, fleets, estimate: _ } = self;
+        let Self { version: _, registries: _, secrets, objects, fleets, estimate: _, paused: _ } = self;
         let secret = |step: &SecretStep| match step.action {
             SecretAction::Create | SecretAction::Put { .. } => true,
             SecretAction::Unchanged { .. } | SecretAction::Held { .. } | SecretAction::Blocked { .. } => {

@@ -21,6 +21,8 @@ pub struct Match {
     pub service: Option<Service>,
     pub operation: Option<String>,
     pub account: Option<String>,
+    /// Of an object in S3.
+    pub key: Option<String>,
     pub origin: Option<Origin>,
     /// The first of the matching calls that is hit, counted from 1. Default: 1.
     pub nth: Option<u64>,
@@ -72,6 +74,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) service: Service,
     pub(crate) operation: &'a str,
     pub(crate) account: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
     pub(crate) origin: Origin,
 }
 
@@ -95,10 +98,11 @@ impl Faults {
     pub(crate) fn strike(&mut self, subject: Subject<'_>) -> Vec<Effect> {
         let mut effects = Vec::new();
         for (fault, seen) in &mut self.set {
-            let Match { service, operation, account, origin, nth, times } = &fault.calls;
+            let Match { service, operation, account, key, origin, nth, times } = &fault.calls;
             let is_meant = service.is_none_or(|wanted| wanted == subject.service)
                 && operation.as_deref().is_none_or(|wanted| wanted == subject.operation)
                 && account.as_deref().is_none_or(|wanted| Some(wanted) == subject.account)
+                && key.as_deref().is_none_or(|wanted| Some(wanted) == subject.key)
                 && origin.is_none_or(|wanted| wanted == subject.origin);
             if !is_meant {
                 continue;
@@ -119,7 +123,13 @@ mod tests {
     use super::*;
 
     fn put(operation: &str) -> Subject<'_> {
-        Subject { service: Service::S3, operation, account: Some("111111111111"), origin: Origin::Controller }
+        Subject {
+            service: Service::S3,
+            operation,
+            account: Some("111111111111"),
+            key: Some("a/key"),
+            origin: Origin::Controller,
+        }
     }
 
     fn hits(calls: Match, operations: &[&str]) -> Vec<bool> {
@@ -137,6 +147,9 @@ mod tests {
         assert_eq!(hits(second_put, &["PutObject", "GetObject", "PutObject"]), [false, false, true]);
         let from_second = Match { nth: Some(2), ..Match::default() };
         assert_eq!(hits(from_second, &["a", "b", "c"]), [false, true, true]);
+        let of = |key: &str| Match { key: Some(key.into()), ..Match::default() };
+        assert_eq!(hits(of("a/key"), &["PutObject"]), [true]);
+        assert_eq!(hits(of("another"), &["PutObject"]), [false]);
         let hosts_only = Match { origin: Some(Origin::Host), ..Match::default() };
         assert_eq!(hits(hosts_only, &["a"]), [false]);
     }

@@ -12,11 +12,12 @@ use regcred_core::plan::{
 };
 use regcred_core::rollout::{Forecast, HostOutcome, HostReport};
 
-use super::{Page, counted, number, words};
+use super::{Page, counted, number, pausing, words};
 use crate::cli::output::three_lines;
 
 pub(crate) fn plan(plan: &Plan) -> String {
     let mut page = Page::default();
+    pausing::paused(&mut page, plan.paused.as_ref());
     registries(&mut page, &plan.registries);
     secrets(&mut page, &plan.secrets);
     objects(&mut page, &plan.objects);
@@ -140,7 +141,7 @@ pub(super) fn foreign(page: &mut Page, kept: &[String], pruned: &[String]) {
 }
 
 fn fleets(page: &mut Page, steps: &[FleetStep]) {
-    for FleetStep { fleet, location, ecs_config: _, action } in steps {
+    for FleetStep { fleet, location, ecs_config: _, opens, action } in steps {
         match action {
             FleetAction::Current { .. } | FleetAction::Blocked { .. } => {}
             FleetAction::Held { why } => {
@@ -160,6 +161,12 @@ fn fleets(page: &mut Page, steps: &[FleetStep]) {
                         "~ restart   {:<26}  {groups} in {location}",
                         format!("{} of {} hosts", number(forecast.hosts), number(all)),
                     ));
+                    if let Some(opens) = opens {
+                        page.line(format!(
+                            "  not before {}: its maintenance window is closed",
+                            words::minute(*opens)
+                        ));
+                    }
                     for (cluster, size) in registered {
                         let changed = |host: &&HostReport| {
                             host.cluster.as_ref() == Some(cluster) && host.outcome == HostOutcome::Waiting

@@ -7,11 +7,12 @@ use regcred_core::report::{
 use regcred_core::rollout::Ending;
 
 use super::plan::foreign;
-use super::{Page, counted, hosts, number, words};
+use super::{Page, counted, hosts, number, pausing, words};
 use crate::cli::output::three_lines;
 
 pub(crate) fn report(report: &Report) -> String {
     let mut page = Page::default();
+    pausing::paused(&mut page, report.paused.as_ref());
     for registry in &report.registries {
         match &registry.credential {
             CredentialPlan::Read { change, expiry, notes, fingerprint: _ } => {
@@ -140,7 +141,10 @@ fn changed(written: usize) -> String {
 }
 
 fn fleet(page: &mut Page, report: &FleetReport) {
-    let FleetReport { fleet, location: _, outcome } = report;
+    let FleetReport { fleet, location: _, opens, outcome } = report;
+    if let Some(opens) = opens {
+        page.line(format!("fleet {fleet}: its maintenance window opens {}", words::minute(*opens)));
+    }
     match outcome {
         FleetOutcome::Current { revision } => {
             page.line(format!("fleet {fleet}: every host holds revision {}", revision.short()));
@@ -155,6 +159,9 @@ fn fleet(page: &mut Page, report: &FleetReport) {
                 Ending::PartlyReached => "not every host holds it".to_owned(),
                 Ending::Halted { why } => format!("HALTED: {why}"),
                 Ending::Superseded => "a newer object appeared meanwhile; the next pass decides".to_owned(),
+                Ending::Stopped { why } => {
+                    format!("stopped, because {}; the next pass goes on", words::hold((*why).into()))
+                }
             };
             page.line(format!("fleet {fleet}: revision {}; {said}", revision.short()));
             for failure in unseen.iter().chain(failures) {

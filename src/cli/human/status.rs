@@ -7,13 +7,22 @@ use regcred_core::platform::FARGATE;
 use regcred_core::report::{FleetSight, FleetStatus, Holding, HostCounts, Status};
 
 use super::report::revocation;
-use super::{Page, counted, hosts, number, plan, words};
+use super::{Page, counted, hosts, number, pausing, plan, words};
 use crate::cli::output::three_lines;
 
 pub(crate) fn status(status: &Status) -> String {
-    let Status { version: _, registries, secrets, objects, fleets, revocation: may_revoke, verdict: _ } =
-        status;
+    let Status {
+        version: _,
+        registries,
+        secrets,
+        objects,
+        fleets,
+        revocation: may_revoke,
+        paused,
+        verdict: _,
+    } = status;
     let mut page = Page::default();
+    pausing::paused(&mut page, paused.as_ref());
     plan::registries(&mut page, registries);
     plan::secrets(&mut page, secrets);
     plan::objects(&mut page, objects);

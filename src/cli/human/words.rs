@@ -48,6 +48,11 @@ pub(crate) fn hold(why: Hold) -> &'static str {
         Hold::Superseded => {
             "another regcred, or a person, has written its ecs.config meanwhile; the next pass decides"
         }
+        Hold::Stopped => "the pass was asked to stop",
+        Hold::Deadline => "the time for this pass is over",
+        Hold::LeaseLost => "another process took the lease",
+        Hold::Paused => "regcred is paused",
+        Hold::WindowClosed => "the maintenance window is closed",
         Hold::Halted => "the rollout of the same ecs.config was halted in another fleet",
     }
 }
@@ -68,6 +73,11 @@ pub(super) fn change(change: &CredentialChange, shown: &str) -> String {
 /// `2027-02-01`.
 pub(super) fn day(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d").to_string()
+}
+
+/// `2027-02-01 03:00 UTC`.
+pub(super) fn minute(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// The warning of a credential whose end is near, to the minute.

@@ -55,6 +55,7 @@ impl Rules<'_, '_> {
             instances,
             max_unavailable,
             max_errors,
+            windows,
             document,
             document_check,
             poll_interval,
@@ -72,6 +73,7 @@ impl Rules<'_, '_> {
             (None, Some(read)) => self.known_location(read.location.as_deref()),
             (None, None) => None,
         };
+        let windows = self.windows_of(windows, &path.key("windows"));
         let members = self.members(clusters.as_deref(), tags.as_ref(), instances.as_deref(), &path);
         let max_unavailable = self.max_unavailable(max_unavailable, &path.key("max_unavailable"));
         let documented = self.hold(
@@ -108,6 +110,7 @@ impl Rules<'_, '_> {
             members: members?,
             max_unavailable: max_unavailable?,
             max_errors: *max_errors,
+            windows: windows?,
             document: document.clone(),
             document_check: match document_check {
                 raw::DocumentCheck::Carried => DocumentCheck::Carried,

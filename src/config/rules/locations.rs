@@ -1,13 +1,20 @@
 //! Rules of `locations` and `state`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use regcred_core::names::LocationName;
 
-use super::{Rules, aws};
+use super::{Bounds, Rules, aws};
 use crate::config::names::AMBIENT;
 use crate::config::problem::{End, KeyPath};
 use crate::config::{Location, Role, State, raw};
+
+const LEASE: Bounds = Bounds {
+    least: Duration::from_millis(100),
+    most: Duration::from_mins(10),
+    why: "a short one is renewed all the time, and after a crash nobody writes for as long as it is",
+};
 
 impl<'a> Rules<'a, '_> {
     /// The names that may be referred to.
@@ -93,8 +100,14 @@ impl<'a> Rules<'a, '_> {
         let prefix =
             self.hold(&path.key("prefix"), "this cannot be a prefix of keys", aws::key_prefix(&raw.prefix));
         let location = self.location(raw.location.as_deref(), &path.key("location"));
+        let lease = self.span(&raw.lease, &path.key("lease"), &LEASE);
         bucket.and(prefix)?;
-        Some(State { location: location?, bucket: raw.bucket.clone(), prefix: raw.prefix.clone() })
+        Some(State {
+            location: location?,
+            bucket: raw.bucket.clone(),
+            prefix: raw.prefix.clone(),
+            lease: lease?,
+        })
     }
 
     /// Warns of what nothing refers to: more likely a forgotten reference than a spare part.

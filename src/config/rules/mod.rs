@@ -9,6 +9,7 @@ mod fleets;
 mod locations;
 mod members;
 mod registries;
+mod schedules;
 mod sources;
 mod vault;
 mod verify;
@@ -52,13 +53,16 @@ pub(super) fn apply<'a>(
     let registries = rules.registries();
     let ecs_configs = rules.ecs_configs();
     let fleets = rules.fleets();
-    let config = Config { state: state?, locations, registries, ecs_configs, fleets };
+    let schedules = rules.schedules();
+    let windows = rules.windows();
+    let config = Config { state: state?, locations, registries, ecs_configs, fleets, schedules, windows };
     rules.secrets_are_published_once(&config);
     rules.sources_are_not_published_to(&config);
     rules.servers_are_listed_once(&config);
     rules.objects_are_written_once(&config);
     rules.clusters_are_in_one_fleet(&config);
     rules.instances_are_in_one_fleet(&config);
+    rules.windows_are_met(&config);
     rules.everything_is_used();
     Some(config)
 }

@@ -67,6 +67,8 @@ pub(super) enum Which {
     Any(u64),
     /// The nth of an operation, from 1.
     Of(Service, String, u64),
+    /// The first PutObject of this key.
+    Put(&'static str),
 }
 
 /// A call, and what happens to it.
@@ -81,6 +83,7 @@ impl fmt::Display for Cut {
         match &self.which {
             Which::Any(nth) => write!(f, "call {nth} {:?}", self.fate),
             Which::Of(_, operation, nth) => write!(f, "{operation} {nth} {:?}", self.fate),
+            Which::Put(key) => write!(f, "PutObject of {key} {:?}", self.fate),
         }
     }
 }
@@ -104,14 +107,16 @@ impl Struck {
 
 impl Cut {
     fn fault(&self) -> Fault {
-        let (service, operation, nth) = match &self.which {
-            Which::Any(nth) => (None, None, *nth),
-            Which::Of(service, operation, nth) => (Some(*service), Some(operation.clone()), *nth),
+        let (service, operation, key, nth) = match &self.which {
+            Which::Any(nth) => (None, None, None, *nth),
+            Which::Of(service, operation, nth) => (Some(*service), Some(operation.clone()), None, *nth),
+            Which::Put(key) => (Some(Service::S3), Some("PutObject".into()), Some((*key).to_owned()), 1),
         };
         Fault {
             calls: Match {
                 service,
                 operation,
+                key,
                 nth: Some(nth),
                 times: Some(self.fate.tries()),
                 origin: Some(Origin::Controller),
@@ -144,6 +149,10 @@ impl Cut {
             Which::Any(nth) => (*nth, calls.count()),
             Which::Of(service, operation, nth) => {
                 (*nth, calls.filter(|call| call.service == *service && call.operation == *operation).count())
+            }
+            Which::Put(key) => {
+                let put = |call: &Call| call.operation == "PutObject" && call.key.as_deref() == Some(key);
+                (1, calls.filter(put).count())
             }
         };
         if u64::try_from(met).is_ok_and(|met| met >= nth) { Struck::Ended } else { Struck::Missed }

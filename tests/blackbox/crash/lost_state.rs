@@ -34,15 +34,16 @@ async fn a_state_that_is_lost_publishes_nothing_and_restarts_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_lost_in_the_middle_of_a_change_costs_no_second_restart() {
     let mut stage = Stage::set("crash_lost_state_in_between", Scene::PasswordChange).await;
-    for (service, operation, nth, fate) in [
-        (Service::SecretsManager, "PutSecretValue", 1, Fate::KilledAfter),
-        (Service::SecretsManager, "UpdateSecretVersionStage", 1, Fate::KilledAfter),
-        (Service::S3, "PutObject", 1, Fate::KilledAfter),
-        (Service::Ssm, "SendCommand", 1, Fate::KilledAfter),
-        (Service::Ssm, "SendCommand", 2, Fate::KilledAfter),
-        (Service::Ecs, "PutAttributes", 2, Fate::KilledBefore),
+    let of = |service, operation: &str, nth| Which::Of(service, operation.to_owned(), nth);
+    for (which, fate) in [
+        (of(Service::SecretsManager, "PutSecretValue", 1), Fate::KilledAfter),
+        (of(Service::SecretsManager, "UpdateSecretVersionStage", 1), Fate::KilledAfter),
+        (Which::Put("prod/ecs.config"), Fate::KilledAfter),
+        (of(Service::Ssm, "SendCommand", 1), Fate::KilledAfter),
+        (of(Service::Ssm, "SendCommand", 2), Fate::KilledAfter),
+        (of(Service::Ecs, "PutAttributes", 2), Fate::KilledBefore),
     ] {
-        let cut = Cut { which: Which::Of(service, operation.to_owned(), nth), fate };
+        let cut = Cut { which, fate };
         let password = stage.next_password();
         let mut publication = Publication::begin(&stage.world, &stage.aws, &password).await;
         stage.world.set_harbor_password(&password);

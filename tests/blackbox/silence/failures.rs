@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use regcred_sandbox::{Effect, Service};
+use regcred_sandbox::{Effect, Fault, Match, Service};
 
 use super::planting::{CONFIG, plant, planted, start};
 use super::search::{Heard, Planted, run};
@@ -103,10 +103,16 @@ const WRITES: &[&str] = &["CreateSecret", "PutSecretValue", "PutObject"];
 
 fn fail_writes(world: &World, effect: impl Fn(&str) -> Effect) {
     let fail = |service, operation: &str| fault(service, operation, effect(operation));
+    // Without its lease a pass writes nothing; so that one is had.
+    let object = |key: &str| {
+        let Fault { calls, effect } = fail(Service::S3, "PutObject");
+        Fault { calls: Match { key: Some(key.into()), ..calls }, effect }
+    };
     let faults = [
         fail(Service::SecretsManager, "CreateSecret"),
         fail(Service::SecretsManager, "PutSecretValue"),
-        fail(Service::S3, "PutObject"),
+        object("prod/ecs.config"),
+        object("typed/ecs.config"),
     ];
     world.client().set_faults(&faults).unwrap();
 }

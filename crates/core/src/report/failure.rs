@@ -37,6 +37,10 @@ pub enum FailureKind {
     Unreachable,
     /// AWS called the request wrong.
     Invalid,
+    /// It was made to stop before it could.
+    Stopped,
+    /// Another process holds the lease.
+    Leased,
     /// Something that should not be possible.
     Internal,
 }

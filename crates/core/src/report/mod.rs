@@ -7,6 +7,7 @@ mod failure;
 mod status;
 mod verdict;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,8 +18,10 @@ pub use verdict::Verdict;
 
 use crate::fingerprint::Revision;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
+use crate::pause::Pause;
 use crate::plan::{HeldEntry, Hold, RegistryPlan};
 use crate::rollout::{Ending, HostOutcome, HostReport};
+use crate::stop::StopReason;
 
 /// The version of the serialised form.
 pub const VERSION: u32 = 1;
@@ -33,6 +36,9 @@ pub struct Report {
     pub objects: Vec<ObjectReport>,
     pub fleets: Vec<FleetReport>,
     pub revocation: Revocation,
+    /// A person wanted that nothing is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
     pub verdict: Verdict,
 }
 
@@ -63,6 +69,15 @@ impl Outcome {
         match self {
             Self::Unchanged | Self::Created | Self::Replaced => true,
             Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
+        }
+    }
+
+    /// What it makes of the pass, where it is not right.
+    fn wrong(&self) -> Option<Verdict> {
+        match self {
+            Self::Unchanged | Self::Created | Self::Replaced => None,
+            Self::Held { why } => Some(why.verdict()),
+            Self::Superseded | Self::Failed { .. } => Some(Verdict::Partial),
         }
     }
 
@@ -115,6 +130,9 @@ pub struct ObjectReport {
 pub struct FleetReport {
     pub fleet: FleetName,
     pub location: LocationName,
+    /// When its maintenance window opens, where that is closed and holds hosts back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<DateTime<Utc>>,
     #[serde(flatten)]
     pub outcome: FleetOutcome,
 }
@@ -212,15 +230,18 @@ impl Report {
         ground: Ground,
     ) -> Self {
         let counts = HostCounts::of(fleets.iter().flat_map(FleetReport::hosts));
-        let places = secrets.iter().filter(|each| !each.outcome.is_right()).count()
-            + objects.iter().filter(|each| !each.is_right()).count()
-            + fleets.iter().map(FleetReport::unseen).sum::<usize>();
+        let secrets_wrong = secrets.iter().filter_map(|each| each.outcome.wrong());
+        let wrong: Vec<Verdict> =
+            secrets_wrong.chain(objects.iter().filter_map(ObjectReport::wrong)).collect();
+        let places = wrong.len() + fleets.iter().map(FleetReport::unseen).sum::<usize>();
         let hosts = (counts.old(), counts.unknown(), counts.unsupported);
         let revocation = Revocation::new(hosts, places, &registries, ground);
         let held = registries.iter().any(|registry| registry.failure().is_some());
-        let stores = if held || places > 0 { Verdict::Partial } else { Verdict::Converged };
+        let stores = if held { Verdict::Partial } else { Verdict::Converged };
+        let stores = wrong.into_iter().fold(stores, Verdict::worse);
         let verdict = fleets.iter().map(FleetReport::verdict).fold(stores, Verdict::worse);
-        Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
+        let paused = None;
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, paused, verdict }
     }
 
     /// Whether the pass changed nothing: it wrote no secret, no object and no record, and restarted nobody. A write that
@@ -253,11 +274,27 @@ impl Report {
 impl ObjectReport {
     /// Whether it gives every one of its registries the credential that was read.
     pub fn is_right(&self) -> bool {
-        self.outcome.is_right() && self.held.iter().all(|entry| entry.why == Hold::OutOfScope)
+        self.wrong().is_none()
+    }
+
+    fn wrong(&self) -> Option<Verdict> {
+        let held = self.held.iter().map(|entry| entry.why).filter(|why| *why != Hold::OutOfScope);
+        held.map(Hold::verdict).chain(self.outcome.wrong()).reduce(Verdict::worse)
     }
 }
 
 impl FleetReport {
+    /// Whether its maintenance window held hosts back.
+    pub fn is_held_by_window(&self) -> bool {
+        match &self.outcome {
+            FleetOutcome::Held { why } => *why == Hold::WindowClosed,
+            FleetOutcome::RolledOut { ending, .. } => {
+                *ending == Ending::Stopped { why: StopReason::WindowClosed }
+            }
+            FleetOutcome::Current { .. } | FleetOutcome::Failed { .. } => false,
+        }
+    }
+
     pub fn hosts(&self) -> &[HostReport] {
         match &self.outcome {
             FleetOutcome::RolledOut { hosts, .. } => hosts,
@@ -277,11 +314,13 @@ impl FleetReport {
     fn verdict(&self) -> Verdict {
         match &self.outcome {
             FleetOutcome::Current { .. } => Verdict::Converged,
-            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => Verdict::Partial,
+            FleetOutcome::Held { why } => why.verdict(),
+            FleetOutcome::Failed { .. } => Verdict::Partial,
             FleetOutcome::RolledOut { ending, unseen, .. } => match ending {
                 Ending::Converged if unseen.is_empty() => Verdict::Converged,
                 Ending::Converged | Ending::PartlyReached | Ending::Superseded => Verdict::Partial,
                 Ending::Halted { .. } => Verdict::Halted,
+                Ending::Stopped { why } => Hold::from(*why).verdict(),
             },
         }
     }

@@ -9,6 +9,7 @@ use super::{Failure, Ground, HostCounts, Revocation, VERSION, Verdict};
 use crate::fingerprint::Revision;
 use crate::host::{ClusterName, Host, HostId, PENDING_REVISION};
 use crate::names::{FleetName, LocationName};
+use crate::pause::Pause;
 use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
 use crate::rollout::HostReport;
 
@@ -21,6 +22,9 @@ pub struct Status {
     pub objects: Vec<ObjectStep>,
     pub fleets: Vec<FleetStatus>,
     pub revocation: Revocation,
+    /// A person wants that nothing is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
     pub verdict: Verdict,
 }
 
@@ -121,7 +125,8 @@ impl Status {
         let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
         let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
         let verdict = stores.verdict().worse(hosts).worse(failed).worse(drift);
-        let Plan { version: _, registries, secrets, objects, fleets: _, estimate: _ } = stores;
-        Self { version: VERSION, registries, secrets, objects, fleets, revocation, verdict }
+        let Plan { version: _, registries, secrets, objects, fleets: _, estimate: _, paused: _ } = stores;
+        let paused = None;
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, paused, verdict }
     }
 }

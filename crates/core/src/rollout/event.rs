@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{ClusterName, ContainerInstanceArn, HostId};
 use crate::invocation::{CommandState, Progress};
 use crate::rollout::outcome::{Ending, Refusal};
+use crate::stop::StopReason;
 
 /// SSM's id of one `SendCommand`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,6 +133,10 @@ pub enum Event {
     /// The host left its cluster.
     Gone {
         host: HostId,
+    },
+    /// Nothing more may be sent. The first reason stays.
+    Stopped {
+        why: StopReason,
     },
 }
 

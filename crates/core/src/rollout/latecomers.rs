@@ -27,7 +27,7 @@ impl Seen {
     pub fn is_worth_a_last_look(&self, ending: &Ending) -> bool {
         match ending {
             Ending::Converged | Ending::PartlyReached => !self.commands.is_empty(),
-            Ending::Halted { .. } | Ending::Superseded => false,
+            Ending::Halted { .. } | Ending::Superseded | Ending::Stopped { .. } => false,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::host::{ClusterName, ContainerInstanceArn, HostId, Unreachable, Unsupported};
 use crate::invocation::CutOff;
 use crate::script::{Reason, ReportError};
+use crate::stop::StopReason;
 
 /// How one host ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -221,6 +222,8 @@ pub enum Ending {
     /// A host loaded another version of the object than was planned. Nothing more is sent; the next pass, which sees
     /// the newer object, decides.
     Superseded,
+    /// It was made to stop, for a reason outside it; hosts were left waiting, or on their way. The next pass goes on.
+    Stopped { why: StopReason },
 }
 
 /// Why a rollout stopped itself.

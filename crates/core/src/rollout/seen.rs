@@ -14,6 +14,7 @@ use crate::rollout::phase::{
 };
 use crate::rollout::policy::Policy;
 use crate::script::{ScriptReport, VersionId};
+use crate::stop::StopReason;
 
 /// What the hosts are to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Seen {
     pub(super) superseded: bool,
     /// A refusal that every other host would meet too.
     pub(super) refused: Option<Refusal>,
+    /// Nothing more may be sent, for a reason that lies outside the rollout.
+    pub(super) stopped: Option<StopReason>,
 }
 
 /// When a command was looked at.
@@ -75,6 +78,7 @@ impl Seen {
             commands: BTreeMap::new(),
             superseded: false,
             refused: None,
+            stopped: None,
         }
     }
 
@@ -207,6 +211,9 @@ impl Seen {
                         (Membership::Registered(_) | Membership::Outside, _) => Record::GivenUp,
                     };
                 }
+            }
+            Event::Stopped { why } => {
+                self.stopped.get_or_insert(why);
             }
             Event::Gone { host } => {
                 if let Some(tracked) = self.hosts.get_mut(&host) {

@@ -8,12 +8,14 @@ use crate::rollout::outcome::{Ending, Halt, HostOutcome, Left, Recorded};
 use crate::rollout::phase::{Company, Phase, Tracked};
 use crate::rollout::policy::{CHUNK, Policy};
 use crate::rollout::seen::Seen;
+use crate::stop::StopReason;
 
 /// What keeps a rollout from sending more.
 enum Hold {
     /// For good.
     Halted(Halt),
     Superseded,
+    Stopped(StopReason),
     /// The first host is not proven yet.
     FirstHost,
 }
@@ -45,7 +47,7 @@ impl Seen {
         let most = match self.hold(policy) {
             None => CHUNK,
             Some(Hold::FirstHost) if !self.in_flight() => 1,
-            Some(Hold::FirstHost | Hold::Halted(_) | Hold::Superseded) => return None,
+            Some(Hold::FirstHost | Hold::Halted(_) | Hold::Superseded | Hold::Stopped(_)) => return None,
         };
         let mut free: BTreeMap<Option<&ClusterName>, usize> =
             self.rooms(policy).into_iter().map(|(cluster, room)| (cluster, room.free())).collect();
@@ -170,6 +172,9 @@ impl Seen {
         if self.superseded {
             return Some(Hold::Superseded);
         }
+        if let Some(why) = self.stopped {
+            return Some(Hold::Stopped(why));
+        }
         if proven { None } else { Some(Hold::FirstHost) }
     }
 
@@ -184,11 +189,12 @@ impl Seen {
         match self.hold(policy) {
             Some(Hold::Halted(why)) if !full.is_empty() => return Ending::Halted { why },
             _ if self.superseded => return Ending::Superseded,
+            Some(Hold::Stopped(why)) if !full.is_empty() => return Ending::Stopped { why },
             _ if !full.is_empty() => {
                 let clusters = full.into_keys().flatten().cloned().collect();
                 return Ending::Halted { why: Halt::Unavailable { clusters } };
             }
-            Some(Hold::Halted(_) | Hold::Superseded | Hold::FirstHost) | None => {}
+            Some(Hold::Halted(_) | Hold::Superseded | Hold::Stopped(_) | Hold::FirstHost) | None => {}
         }
         let converged =
             self.report().iter().all(|line| line.outcome.is_settled() && line.recorded != Recorded::No);

@@ -13,6 +13,7 @@ use regcred_core::invocation::Progress;
 use regcred_core::plan::Estimate;
 use regcred_core::rollout::{Forecast, HostState, MaxUnavailable, forecast};
 use regcred_core::script::{Outcome, Reason, ScriptReport};
+use regcred_core::stop::StopReason;
 
 use super::hostile::report_of;
 use super::{
@@ -250,6 +251,17 @@ impl Fleet {
     /// One pass: the hosts are read anew, and once more at its end. With a cut it is killed after so many calls, each of
     /// which was done.
     pub(crate) fn pass(&mut self, cut: Option<usize>) -> Ending {
+        self.run(cut, None)
+    }
+
+    /// One pass that is made to stop after so many calls. Nothing is sent from then on, and nothing is left in flight.
+    pub(crate) fn pass_that_is_stopped(&mut self, after: usize) -> Ending {
+        self.run(None, Some(after))
+    }
+
+    fn run(&mut self, cut: Option<usize>, stop: Option<usize>) -> Ending {
+        let mut stop = stop.map(|after| self.spent.calls + after);
+        let mut sent_at_stop = None;
         let mut calls = 0..cut.unwrap_or(usize::MAX);
         let mut reports: BTreeMap<CommandId, (u64, Vec<Invocation>)> = BTreeMap::new();
         let hosts: Vec<Host> = self.hosts.values().map(SimHost::host).collect();
@@ -257,10 +269,21 @@ impl Fleet {
         self.hosts.extend(std::mem::take(&mut self.late).into_iter().map(|host| (id(host.number), host)));
         let mut looked = false;
         loop {
+            if stop.take_if(|after| *after <= self.spent.calls).is_some() {
+                seen.apply(&self.policy, Event::Stopped { why: StopReason::Asked }, at(self.seconds));
+                sent_at_stop = Some(self.commands);
+            }
             seen.apply(&self.policy, Event::Time, at(self.seconds));
             for step in next(&self.policy, &seen, at(self.seconds)) {
                 let event = match step {
                     Step::Done(ending) => {
+                        let in_flight = seen.hosts().any(|(_, state)| state == HostState::InFlight);
+                        assert!(!in_flight, "a rollout ended, and hosts are in flight");
+                        if let Some(sent) = sent_at_stop {
+                            assert_eq!(self.commands, sent, "something was sent after the stop");
+                            let waits = seen.hosts().any(|(_, state)| state == HostState::Waiting);
+                            assert!(waits || !matches!(ending, Ending::Stopped { .. }), "nobody was left");
+                        }
                         if std::mem::replace(&mut looked, true) || !seen.is_worth_a_last_look(&ending) {
                             return ending;
                         }

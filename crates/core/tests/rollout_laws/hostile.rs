@@ -12,6 +12,7 @@ use regcred_core::host::{
 use regcred_core::invocation::{CommandState, NothingRan, Progress};
 use regcred_core::rollout::{MaxUnavailable, Refusal};
 use regcred_core::script::{Outcome, Reason, ScriptReport};
+use regcred_core::stop::StopReason;
 
 use super::{
     ClusterName, CommandId, ContainerInstanceArn, Event, Host, HostId, Invocation, Policy, Sample, Seen,
@@ -301,6 +302,7 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
         hosts().prop_map(|hosts| Event::Recorded { hosts }),
         hosts().prop_map(|hosts| Event::RecordFailed { hosts }),
         some_id().prop_map(|host| Event::Gone { host }),
+        Just(Event::Stopped { why: StopReason::LeaseLost }),
     ];
     prop::collection::vec((event, 0_u64..60), 0..60)
 }

@@ -107,6 +107,22 @@ proptest! {
         prop_assert_eq!(fleet.sends(), sends, "a pass with nothing to do sent something");
     }
 
+    /// Made to stop anywhere, a pass sends nothing more and leaves nobody in flight, and the ones after it go on.
+    #[test]
+    fn passes_that_are_made_to_stop_anywhere_send_nothing_more_and_the_next_ones_go_on(
+        fleet in honest::fleet(),
+        stops in prop::collection::vec(0_usize..40, 1..6),
+    ) {
+        let mut fleet = fleet;
+        for stop in stops {
+            fleet.pass_that_is_stopped(stop);
+        }
+        for _ in 0..=fleet.len() {
+            fleet.pass(None);
+        }
+        fleet.assert_reached();
+    }
+
     /// Hosts that join while a pass runs are reached by it, within its limits, and no host is restarted twice.
     #[test]
     fn hosts_that_join_during_a_pass_are_reached_by_its_last_look(
@@ -125,6 +141,7 @@ proptest! {
             Ending::Converged | Ending::PartlyReached => prop_assert_eq!(reached, vec![1; late]),
             Ending::Halted { .. } => prop_assert!(reached.iter().all(|restarts| *restarts <= 1)),
             Ending::Superseded => prop_assert!(false, "nobody wrote another object"),
+            Ending::Stopped { .. } => prop_assert!(false, "nobody made it stop"),
         }
         for _ in 0..=fleet.len() {
             fleet.pass(None);

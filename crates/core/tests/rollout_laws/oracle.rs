@@ -393,6 +393,7 @@ impl Oracle<'_> {
         match ending {
             Ending::Halted { .. } => assert!(waiting, "halted, and no host was left"),
             Ending::Superseded => {}
+            Ending::Stopped { .. } => panic!("nobody made it stop"),
             Ending::Converged | Ending::PartlyReached => assert!(!waiting, "not halted, and hosts were left"),
         }
         let mut reached = true;

@@ -195,10 +195,12 @@ impl Shared {
     }
 
     fn strike(&self, target: &Target, caller: Option<&Caller>) -> Struck {
+        let (_, key) = target.place();
         let subject = Subject {
             service: target.service,
             operation: &target.operation,
             account: caller.map(|caller| caller.account.as_str()),
+            key: key.as_deref(),
             origin: self.origin(caller),
         };
         let effects = lock(&self.faults).strike(subject);

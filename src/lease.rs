@@ -1,0 +1,309 @@
+//! Taking, keeping and giving back the lease: one S3 object, written by compare-and-swap ([`regcred_core::lease`]).
+//!
+//! A pass takes it before its first write, and not when there is nothing to do. While it is held, a task renews it; what the
+//! task finds out, that another process took it or that a person paused regcred, it tells the pass by the stop switch.
+//! Nothing here decides what a pass does without the lease.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use regcred_core::lease::{self, Holder, Judgement, LeaseError, Seen, Watch};
+use regcred_core::report::{Failure, FailureKind};
+use regcred_core::secret::Secret;
+use regcred_core::stop::StopReason;
+use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+
+use crate::aws::{AwsErrorKind, ObjectRead, S3};
+use crate::config;
+use crate::progress::{Progress, ProgressSink};
+use crate::state;
+use crate::stopping::{StopSwitch, Urgency, before_a_report};
+
+/// The lease, as one process sees it. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    s3: S3,
+    place: config::State,
+    key: String,
+    name: String,
+    id: String,
+    /// Never goes back, whatever happens to the time of day.
+    clock: Instant,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Debug)]
+enum Standing {
+    Outside(Watch),
+    Holding(Held),
+}
+
+#[derive(Debug)]
+struct Held {
+    tag: String,
+    holder: Holder,
+    renewal: AbortHandle,
+}
+
+/// How long somebody waits for a lease that another one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// For the length that the holder promised to renew it in: who is dead is known by then.
+    OneLength,
+    /// Not at all. For those who come back.
+    #[expect(dead_code, reason = "for the daemon, which is next")]
+    None,
+}
+
+/// That the lease is held, and how it came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was held before, or was there for the taking.
+    AtOnce,
+    /// It was waited for: another one may have changed whatever was looked at before.
+    AfterWaiting,
+}
+
+/// A reader looks so often within one length, so that a lease that was given back is seen soon.
+const LOOKS: u32 = 5;
+/// A holder renews so often within one length: two renewals may fail, and it is still held.
+const RENEWALS: u32 = 3;
+
+impl Lease {
+    /// `name` says to people who this is. Makes no call.
+    pub(crate) fn new(s3: &S3, place: &config::State, name: String) -> Result<Self, Failure> {
+        let id = state::random_id()?;
+        let key = format!("{}lease.json", place.prefix);
+        let standing = Mutex::new(Standing::Outside(Watch::default()));
+        let inner =
+            Inner { s3: s3.clone(), place: place.clone(), key, name, id, clock: Instant::now(), standing };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Holds the lease from here on, until [`Lease::release`]. While it is held, `stop` is told when it is lost, or when a
+    /// person pauses regcred.
+    ///
+    /// # Errors
+    /// [`FailureKind::Leased`] where another process holds it; [`FailureKind::Stopped`] where `stop` was asked meanwhile.
+    pub(crate) async fn take(
+        &self,
+        patience: Patience,
+        stop: &StopSwitch,
+        progress: &dyn ProgressSink,
+    ) -> Result<Taken, Failure> {
+        let mut taken = Taken::AtOnce;
+        let mut patient_until = None;
+        loop {
+            let Some(holder) = self.attempt(stop).await? else { return Ok(taken) };
+            let now = self.0.clock.elapsed();
+            // A look's time more than the length, so that the look that is decisive happens.
+            let look = holder.length / LOOKS;
+            let until = *patient_until.get_or_insert_with(|| match patience {
+                Patience::OneLength => now + holder.length + look * 2,
+                Patience::None => now,
+            });
+            if now >= until {
+                return Err(self.held_by(&holder));
+            }
+            if std::mem::replace(&mut taken, Taken::AfterWaiting) == Taken::AtOnce {
+                progress.tell(Progress::LeaseHeld { holder: holder.to_string() });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(look) => {}
+                asked = stop.until(Urgency::AfterStep) => return Err(before_a_report(asked.why)),
+            }
+        }
+    }
+
+    /// Tries once. Who holds it instead, if so.
+    async fn attempt(&self, stop: &StopSwitch) -> Result<Option<Holder>, Failure> {
+        let mut standing = self.0.standing.lock().await;
+        let watch = match &mut *standing {
+            Standing::Holding(_) => return Ok(None),
+            Standing::Outside(watch) => watch,
+        };
+        loop {
+            let (tag, seen) = match self.read().await? {
+                // A write of our own whose answer was lost.
+                Seen::Held { tag, holder } if holder.id == self.0.id => (tag, holder),
+                seen => match watch.judge(seen, self.0.clock.elapsed()) {
+                    Judgement::Wait { holder, until: _ } => return Ok(Some(holder)),
+                    Judgement::Take { expects } => {
+                        let holder = Holder {
+                            name: self.0.name.clone(),
+                            id: self.0.id.clone(),
+                            since: Utc::now(),
+                            length: self.0.place.lease,
+                            renewals: 0,
+                        };
+                        match self.write(expects.as_deref(), Some(&holder)).await? {
+                            Some(tag) => (tag, holder),
+                            // Another one came first; whoever it is, is seen next.
+                            None => continue,
+                        }
+                    }
+                },
+            };
+            tracing::info!(key = self.0.key, "the lease is taken");
+            let renewal = tokio::spawn(keep(self.clone(), stop.clone())).abort_handle();
+            *standing = Standing::Holding(Held { tag, holder: seen, renewal });
+            return Ok(None);
+        }
+    }
+
+    /// Gives the lease back, if it is held. Whatever goes wrong with that, the others take it over when its length is over.
+    pub(crate) async fn release(&self) {
+        let mut standing = self.0.standing.lock().await;
+        let Standing::Holding(held) = std::mem::replace(&mut *standing, Standing::Outside(Watch::default()))
+        else {
+            return;
+        };
+        held.renewal.abort();
+        match self.write(Some(&held.tag), None).await {
+            Ok(Some(_)) => tracing::info!("the lease is free again"),
+            Ok(None) => tracing::warn!("another process had taken the lease"),
+            Err(failure) => {
+                tracing::warn!(why = failure.why, "the lease could not be given back; it runs out by itself");
+            }
+        }
+    }
+
+    #[expect(dead_code, reason = "for the daemon, which is next")]
+    /// Waits until the lease may be there for the taking, after [`Lease::take`] said that another one holds it.
+    pub(crate) async fn until_it_may_be_taken(&self) -> Result<(), Failure> {
+        loop {
+            let look = {
+                let mut standing = self.0.standing.lock().await;
+                let Standing::Outside(watch) = &mut *standing else { return Ok(()) };
+                match watch.judge(self.read().await?, self.0.clock.elapsed()) {
+                    Judgement::Take { .. } => return Ok(()),
+                    Judgement::Wait { holder, until: _ } => holder.length / LOOKS,
+                }
+            };
+            tokio::time::sleep(look).await;
+        }
+    }
+
+    /// Writes it anew. Whether it is still held.
+    async fn renew(&self) -> Result<bool, Failure> {
+        let mut standing = self.0.standing.lock().await;
+        let Standing::Holding(held) = &mut *standing else { return Ok(false) };
+        held.holder.renewals += 1;
+        if let Some(tag) = self.write(Some(&held.tag), Some(&held.holder)).await? {
+            held.tag = tag;
+            return Ok(true);
+        }
+        match self.read().await? {
+            Seen::Held { tag, holder } if holder.id == self.0.id => {
+                held.tag = tag;
+                Ok(true)
+            }
+            Seen::Absent | Seen::Free { .. } | Seen::Held { .. } => {
+                *standing = Standing::Outside(Watch::default());
+                Ok(false)
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Seen, Failure> {
+        let Inner { s3, place, key, .. } = &*self.0;
+        match s3.read(&place.bucket, key).await {
+            ObjectRead::Absent => Ok(Seen::Absent),
+            ObjectRead::Failed(error) => Err(s3.cannot_read(&error, self.cannot("read"), &place.bucket, key)),
+            ObjectRead::Present(object) => {
+                let text = object.content.as_ref().map(Secret::expose);
+                let tag = object.version.tag;
+                match text.ok_or(LeaseError::Malformed).and_then(lease::read) {
+                    Ok(None) => Ok(Seen::Free { tag }),
+                    Ok(Some(holder)) => Ok(Seen::Held { tag, holder }),
+                    Err(why) => {
+                        let remedy = match why {
+                            LeaseError::Malformed => "delete it, when no regcred is at work",
+                            LeaseError::Newer(_) => "use that version here too",
+                        };
+                        let what = self.cannot("read");
+                        Err(Failure::new(FailureKind::Invalid, what, why.to_string(), remedy))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes it, if nobody else did since: the tag of what is there then, or nothing.
+    async fn write(&self, expects: Option<&str>, holder: Option<&Holder>) -> Result<Option<String>, Failure> {
+        let Inner { s3, place, key, .. } = &*self.0;
+        let content = Secret::from(lease::to_text(holder));
+        match s3.write(&place.bucket, key, &content, expects, None).await {
+            Ok(version) => Ok(Some(version.tag)),
+            Err(error) => match error.kind {
+                AwsErrorKind::PreconditionFailed | AwsErrorKind::Conflict => Ok(None),
+                // Someone deleted it, which regcred never does.
+                AwsErrorKind::NotFound if expects.is_some() => Ok(None),
+                AwsErrorKind::NotFound
+                | AwsErrorKind::AccessDenied
+                | AwsErrorKind::Exists
+                | AwsErrorKind::Invalid
+                | AwsErrorKind::KeyFailed
+                | AwsErrorKind::NoAnswer
+                | AwsErrorKind::NoCredentials
+                | AwsErrorKind::NotSent
+                | AwsErrorKind::Throttled => Err(error.failure(self.cannot("write"))),
+            },
+        }
+    }
+
+    fn cannot(&self, what: &str) -> String {
+        let Inner { s3, place, key, .. } = &*self.0;
+        format!("cannot {what} the lease `s3://{}/{key}` in {}", place.bucket, s3.place())
+    }
+
+    fn held_by(&self, holder: &Holder) -> Failure {
+        let Inner { place, key, .. } = &*self.0;
+        Failure::new(
+            FailureKind::Leased,
+            "another regcred is at work, and nothing was written",
+            format!("the lease `s3://{}/{key}` is held by {holder}, who keeps renewing it", place.bucket),
+            "wait until it is done, or end it, and run this again",
+        )
+    }
+}
+
+/// Renews the lease until it is lost or given back.
+async fn keep(lease: Lease, stop: StopSwitch) {
+    let Inner { s3, place, .. } = &*lease.0;
+    let length = place.lease;
+    let mut renewed = Instant::now();
+    loop {
+        tokio::time::sleep(length / RENEWALS).await;
+        let begun = Instant::now();
+        // A call may take longer than the lease is long; its fate is known then by the next one.
+        match tokio::time::timeout(length, lease.renew()).await {
+            Ok(Ok(true)) => renewed = begun,
+            Ok(Ok(false)) => {
+                tracing::warn!("another process took the lease");
+                return stop.ask(StopReason::LeaseLost, Urgency::AfterStep);
+            }
+            Ok(Err(failure)) => tracing::warn!(why = failure.why, "the lease could not be renewed"),
+            Err(_) => tracing::warn!("the lease could not be renewed in time"),
+        }
+        if renewed.elapsed() > length.max(Duration::from_secs(1)) {
+            return stop.ask(StopReason::LeaseLost, Urgency::AfterStep);
+        }
+        if let Some(pause) = state::pause(s3, place).await {
+            tracing::info!(%pause, "regcred was paused");
+            stop.ask(StopReason::Paused, Urgency::AfterStep);
+        }
+    }
+}
+
+/// Who a process is, for people: what it does, and where.
+pub(crate) fn process_name(what: &str) -> String {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
+    format!("{what} on {host} (process {})", std::process::id())
+}
