@@ -102,8 +102,23 @@ exposure() {
   tail -n 1 "$scratch/exposure"
 }
 
+# As `terraform fmt` calls it; and by that itself, where there is one. Nobody here can check more of them: that takes the provider, from
+# Terraform's own registry.
+hcl() {
+  local all
+  mapfile -t all < <(git ls-files --cached --others --exclude-standard 'deploy/terraform/*.tf')
+  ((${#all[@]} >= 8)) || return 1
+  printf 'a = 1\nlonger = 2\n' >"$scratch/wrong.tf"
+  finds hclwrite node tests/tools/hcl/format.mjs "$tools/../hcl" "$scratch/wrong.tf" &&
+    node tests/tools/hcl/format.mjs "$tools/../hcl" "${all[@]}" || return
+  command -v terraform >/dev/null || return 0
+  : >"$scratch/terraformrc"
+  TF_CLI_CONFIG_FILE=$scratch/terraformrc terraform fmt -check -recursive deploy/terraform
+}
+
 check 'cfn-lint: templates' templates
 check 'parliament: policies' policies
+check 'hclwrite: Terraform' hcl
 check 'hadolint: Dockerfile' dockerfile
 check 'systemd-analyze verify: units' units
 check 'systemd-analyze security: exposure' exposure

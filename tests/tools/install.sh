@@ -127,6 +127,32 @@ install_python_tools() {
   rm -f "$pip_log"
 }
 
+# hclwrite's Format, as WebAssembly: no registry in reach of the tests has a terraform.
+install_hcl_tools() {
+  local folder=$venv/hcl npm_log
+  if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+    apt_install nodejs npm && hash -r || true
+  fi
+  if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+    miss 'node and npm' 'Needed to check how the files of deploy/terraform are formatted.' \
+      'Install them, e.g. as root: apt-get install nodejs npm'
+    return
+  fi
+  [[ -d $folder/node_modules ]] && cmp -s tests/tools/hcl/package-lock.json "$folder/package-lock.json" && return
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp tests/tools/hcl/package.json tests/tools/hcl/package-lock.json "$folder/"
+  npm_log=$(mktemp)
+  # By the lock's hashes alone, and no code of a package runs at its installation.
+  if ! npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund </dev/null >"$npm_log" 2>&1; then
+    tail -n 20 "$npm_log" >&2
+    rm -rf "$folder"
+    miss 'the npm packages of tests/tools/hcl' 'npm could not install them (its last lines are above).' \
+      'See that the npm registry can be reached, then run this again.'
+  fi
+  rm -f "$npm_log"
+}
+
 install_tools() {
   missing=()
   want dash dash 'run the host script as Debian does'
@@ -142,6 +168,7 @@ install_tools() {
   fi
   install_python_tools
   install_docker_registry
+  install_hcl_tools
   [[ ${#missing[@]} -eq 0 || -z ${CI:-} ]]
 }
 

@@ -182,3 +182,48 @@ fn the_defaults_of_the_bootstrap_template_are_those_of_the_example() {
     // What hosts may read, and what they must not.
     assert!(!is("StatePrefix").starts_with(&is("EcsConfigPrefix")));
 }
+
+/// A quick reading of HCL, which holds for how these files are written: the lines `NAME = VALUE`.
+fn assignments(text: &str) -> Vec<(&str, &str)> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .collect()
+}
+
+#[test]
+fn the_terraform_module_takes_the_same_policies_and_gives_each_of_their_variables() {
+    let (main, roles) = (read("terraform/bootstrap/main.tf"), read("terraform/bootstrap/roles.tf"));
+    let both = format!("{main}{roles}");
+    for kind in KINDS {
+        let policy = format!("templatefile(\"${{path.module}}/../../iam/{kind}.json\", local.names)");
+        assert_eq!(both.matches(&policy).count(), 1, "{kind}");
+    }
+    assert!(main.contains("= file(\"${path.module}/../../ssm/regcred-refresh.json\")"));
+    let (_, names) = main.split_once("  names = {\n").unwrap();
+    let given: Vec<&str> =
+        assignments(names.split_once("\n  }\n").unwrap().0).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(given, NAMES);
+}
+
+#[test]
+fn the_terraform_module_has_the_defaults_of_the_bootstrap_template() {
+    let parameters = bootstrap()["Parameters"].clone();
+    let variables = read("terraform/bootstrap/variables.tf");
+    let mut compared = 0;
+    for variable in variables.split("variable \"").skip(1) {
+        let (name, rest) = variable.split_once('"').unwrap();
+        let default =
+            assignments(rest).into_iter().find(|(name, _)| *name == "default").map(|(_, value)| value);
+        let parameter: String = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+        let theirs = &parameters[&parameter]["Default"];
+        // CloudFormation has no null: an empty text, or an empty list, stands for it.
+        let as_theirs = match default.unwrap_or_else(|| panic!("{name} has no default")) {
+            "null" | "[]" => json!(""),
+            value => serde_json::from_str(value).unwrap(),
+        };
+        assert_eq!(as_theirs, *theirs, "{name}, {parameter}");
+        compared += 1;
+    }
+    assert_eq!(compared, parameters.as_object().unwrap().len());
+}
