@@ -1,6 +1,7 @@
 """The calls of a pass by operation, as Markdown: with nothing to do, and with one password changed.
 
     benches/run calls
+    benches/run calls REGISTRIES OBJECTS HOSTS      one world alone; HOSTS are those of each of its two clusters an object
 """
 
 import collections
@@ -48,9 +49,10 @@ def table(title, sizes, columns, last_rows):
     return "\n".join(rows)
 
 
-def main(binary):
+def main(binary, *numbers):
+    sizes = [Size(*map(int, numbers))] if numbers else SIZES
     results = []
-    for size in SIZES:
+    for size in sizes:
         print(f"{size} …", file=sys.stderr)
         results.append(measure(binary, size))
     idle, changed, restarted = zip(*results, strict=True)
@@ -59,9 +61,9 @@ def main(binary):
         return ("all calls", [column.total() for column in columns])
 
     print("A pass with nothing to do; registries / objects / clusters × hosts:\n")
-    print(table("operation", SIZES, idle, [all_calls(idle)]))
+    print(table("operation", sizes, idle, [all_calls(idle)]))
     print("\nA pass with one password changed:\n")
-    print(table("operation", SIZES, changed, [all_calls(changed), ("hosts restarted", restarted)]))
+    print(table("operation", sizes, changed, [all_calls(changed), ("hosts restarted", restarted)]))
 
 
 if __name__ == "__main__":
