@@ -7,9 +7,13 @@ mod aws;
 mod cli;
 mod clock;
 mod config;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
+mod endpoints;
 mod fleet;
 mod http;
 mod lease;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
+mod metrics;
 mod observe;
 mod preflight;
 mod progress;
@@ -21,6 +25,8 @@ mod side_by_side;
 mod sources;
 mod state;
 mod stopping;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
+mod systemd;
 mod targets;
 mod telemetry;
 mod verify;

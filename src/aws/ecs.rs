@@ -42,7 +42,10 @@ pub(crate) struct Recording {
 impl Ecs {
     pub(super) fn new(config: &SdkConfig, place: Place) -> Self {
         let partition = place.retry_partition("ecs");
-        let config = sdk::config::Builder::from(config).retry_partition(partition).build();
+        let config = sdk::config::Builder::from(config)
+            .retry_partition(partition)
+            .interceptor(place.attempts.clone())
+            .build();
         Self { client: sdk::Client::from_conf(config), place }
     }
 

@@ -3,6 +3,7 @@
 //! Clients are concrete types and tests replace the network, not the type. Retries belong to the SDK, with one
 //! exception, `SendCommand` (see [`ssm`]). Nothing here decides what to do about an answer.
 
+mod attempts;
 mod caller_identity;
 mod ecs;
 mod error;
@@ -27,6 +28,7 @@ use aws_smithy_runtime::client::retries::RetryPartition;
 use regcred_core::names::LocationName;
 use regcred_core::partition;
 
+pub(crate) use attempts::{Attempt, Attempts, Operation};
 pub(crate) use caller_identity::{CallerIdentity, SignedRequest};
 pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
@@ -51,30 +53,46 @@ pub(crate) struct Clients {
 
 /// Every location's clients, built once: a second credential provider for a role would be a second AssumeRole call.
 #[derive(Debug)]
-pub(crate) struct Locations(BTreeMap<LocationName, Clients>);
+pub(crate) struct Locations {
+    clients: BTreeMap<LocationName, Clients>,
+    attempts: Attempts,
+}
 
 impl Locations {
     /// Builds the clients. Makes no call: credentials are fetched by the first one that needs them.
     pub(crate) async fn load(locations: &BTreeMap<LocationName, config::Location>) -> Self {
+        Self::load_counted(locations, Attempts::default()).await
+    }
+
+    /// The same, where what other clients tried before is counted on.
+    pub(crate) async fn load_counted(
+        locations: &BTreeMap<LocationName, config::Location>,
+        attempts: Attempts,
+    ) -> Self {
         let roles = locations.values().filter(|location| location.role.is_some()).count();
         let base = base_config(roles).await;
-        let mut all = BTreeMap::new();
+        let mut clients = BTreeMap::new();
         for (name, location) in locations {
             let config = location_config(&base, name, location).await;
-            all.insert(name.clone(), Clients::new(name, location, &config));
+            clients.insert(name.clone(), Clients::new(name, location, &config, &attempts));
         }
-        Self(all)
+        Self { clients, attempts }
+    }
+
+    /// What all of them tried.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     /// A location in which nothing can be called, since no Region is known for it. Only the location of the environment
     /// can be without one.
     pub(crate) fn without_region(&self) -> Option<&LocationName> {
-        self.0.iter().find(|(_, clients)| clients.s3.region().is_none()).map(|(name, _)| name)
+        self.clients.iter().find(|(_, clients)| clients.s3.region().is_none()).map(|(name, _)| name)
     }
 
     /// A validated config names no location that is not here.
     pub(crate) fn at(&self, name: &LocationName) -> &Clients {
-        self.0.get(name).expect("the config was validated: every location that is named exists")
+        self.clients.get(name).expect("the config was validated: every location that is named exists")
     }
 }
 
@@ -82,11 +100,16 @@ impl Locations {
 impl Locations {
     /// No location at all.
     pub(crate) fn none() -> Self {
-        Self(BTreeMap::new())
+        Self { clients: BTreeMap::new(), attempts: Attempts::default() }
     }
 
     /// One location at an endpoint on loopback, called by the administrator of a sandbox. No call is made twice.
     pub(crate) fn at_endpoint(name: &str, region: &str, endpoint: &str) -> Self {
+        Self::at_endpoint_trying(name, region, endpoint, RetryConfig::disabled())
+    }
+
+    /// The same, where calls are made again as `retries` has it.
+    pub(super) fn at_endpoint_trying(name: &str, region: &str, endpoint: &str, retries: RetryConfig) -> Self {
         let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "a test");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -94,7 +117,7 @@ impl Locations {
             .endpoint_url(endpoint)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
+            .retry_config(retries)
             .build();
         let location = config::Location {
             region: Some(region.to_owned()),
@@ -102,14 +125,20 @@ impl Locations {
             endpoint_url: Some(endpoint.to_owned()),
         };
         let name = LocationName::new(name);
-        let clients = Clients::new(&name, &location, &config);
-        Self(BTreeMap::from([(name, clients)]))
+        let attempts = Attempts::default();
+        let clients = Clients::new(&name, &location, &config, &attempts);
+        Self { clients: BTreeMap::from([(name, clients)]), attempts }
     }
 }
 
 impl Clients {
-    fn new(name: &LocationName, location: &config::Location, config: &SdkConfig) -> Self {
-        let place = Place::new(name, location, config);
+    fn new(
+        name: &LocationName,
+        location: &config::Location,
+        config: &SdkConfig,
+        attempts: &Attempts,
+    ) -> Self {
+        let place = Place::new(name, location, config, attempts.clone());
         Self {
             secrets_manager: SecretsManager::new(config, place.clone()),
             s3: S3::new(config, place.clone(), s3_endpoint(config)),
@@ -121,7 +150,7 @@ impl Clients {
     }
 }
 
-/// Where calls go, for messages and for retry partitions.
+/// Where calls go, for messages and for retry partitions, and where they are counted.
 #[derive(Clone, Debug)]
 struct Place {
     /// `eu (111111111111, eu-west-1)`.
@@ -130,15 +159,16 @@ struct Place {
     /// Known where a role is assumed: it stands in its ARN.
     account: Option<String>,
     location: LocationName,
+    attempts: Attempts,
 }
 
 impl Place {
-    fn new(name: &LocationName, location: &config::Location, config: &SdkConfig) -> Self {
+    fn new(name: &LocationName, location: &config::Location, config: &SdkConfig, attempts: Attempts) -> Self {
         let region = config.region().map(|region| region.as_ref().to_owned());
         let account = location.role.as_ref().and_then(|role| role.arn.split(':').nth(4)).map(str::to_owned);
         let known: Vec<&str> = account.iter().chain(&region).map(String::as_str).collect();
         let known = if known.is_empty() { "no Region" } else { &known.join(", ") };
-        Self { text: format!("{name} ({known})"), region, account, location: name.clone() }
+        Self { text: format!("{name} ({known})"), region, account, location: name.clone(), attempts }
     }
 
     /// One a location and service: the SDK's own is per service and Region, so that one throttled account would use

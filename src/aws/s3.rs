@@ -62,6 +62,7 @@ impl S3 {
     pub(super) fn new(config: &SdkConfig, place: Place, endpoint: Option<String>) -> Self {
         let config = sdk::config::Builder::from(config)
             .retry_partition(place.retry_partition("s3"))
+            .interceptor(place.attempts.clone())
             // A bucket is no host name under an endpoint of one's own.
             .force_path_style(endpoint.is_some())
             .build();

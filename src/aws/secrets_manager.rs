@@ -55,7 +55,10 @@ pub(crate) struct SecretDescription {
 impl SecretsManager {
     pub(super) fn new(config: &SdkConfig, place: Place) -> Self {
         let partition = place.retry_partition("secretsmanager");
-        let config = sdk::config::Builder::from(config).retry_partition(partition).build();
+        let config = sdk::config::Builder::from(config)
+            .retry_partition(partition)
+            .interceptor(place.attempts.clone())
+            .build();
         Self { client: sdk::Client::from_conf(config), place }
     }
 

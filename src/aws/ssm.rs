@@ -92,7 +92,8 @@ pub(crate) enum Encryption {
 impl Ssm {
     pub(super) fn new(config: &SdkConfig, place: Place) -> Self {
         let partition = place.retry_partition("ssm");
-        let builder = sdk::config::Builder::from(config).retry_partition(partition);
+        let builder =
+            sdk::config::Builder::from(config).retry_partition(partition).interceptor(place.attempts.clone());
         Self {
             client: sdk::Client::from_conf(builder.clone().build()),
             sender: sdk::Client::from_conf(builder.retry_classifier(ThrottlesAlone).build()),

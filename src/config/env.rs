@@ -21,3 +21,12 @@ pub(crate) const RUST_LOG: &str = "RUST_LOG";
 
 /// Set to anything: no colours (<https://no-color.org>).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// The socket on which systemd is told how a service does (sd_notify(3)).
+pub(crate) const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
+/// How many microseconds systemd waits to be told that a service lives (sd_watchdog_enabled(3)).
+pub(crate) const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
+
+/// Whose life that is: the id of a process.
+pub(crate) const WATCHDOG_PID: &str = "WATCHDOG_PID";

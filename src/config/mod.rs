@@ -24,6 +24,7 @@ mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +54,15 @@ pub(crate) struct Config {
     pub(crate) schedules: BTreeMap<ScheduleName, Schedule>,
     /// When hosts may be restarted. Every [`WindowName`] in a [`Config`] is a key of it.
     pub(crate) windows: BTreeMap<WindowName, Window>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
+    pub(crate) daemon: Daemon,
+}
+
+/// What `regcred run` alone reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Daemon {
+    /// Where its endpoints are served; `None` is nowhere.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// Where regcred keeps what it has to remember.

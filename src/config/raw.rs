@@ -47,6 +47,9 @@ pub(crate) struct Config {
     /// start meanwhile load them.
     #[serde(default)]
     pub(crate) windows: BTreeMap<String, Window>,
+    /// What is of use to `regcred run` alone.
+    #[serde(default)]
+    pub(crate) daemon: Daemon,
 }
 
 /// When a pass begins.
@@ -323,6 +326,22 @@ pub(crate) struct Fleet {
     pub(crate) command_timeout: String,
 }
 
+/// What is of use to `regcred run` alone.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Daemon {
+    /// Where `/livez`, `/readyz` and `/metrics` are served: an address and a port, or `none`. Whoever reaches it may read
+    /// the names of registries and fleets; there is no login and no TLS.
+    #[serde(default = "default_listen")]
+    pub(crate) listen: String,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self { listen: default_listen() }
+    }
+}
+
 const DURATION_PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
 const VARIABLE_PATTERN: &str = "^[A-Z_][A-Z0-9_]*$";
 
@@ -337,6 +356,11 @@ fn default_prefix() -> String {
 /// Two renewals may fail, each with all its retries; and it is the time that a person waits after a crash.
 fn default_lease() -> String {
     "1m".to_owned()
+}
+
+/// The port that programs serve Prometheus at which have none of their own: OpenTelemetry's default.
+fn default_listen() -> String {
+    "127.0.0.1:9464".to_owned()
 }
 
 /// Long enough for a network file system that wakes up, short against everything that waits for it.

@@ -827,3 +827,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_daemon_listens_on_loopback_unless_it_is_told_otherwise() {
+    let listen = |text: &str| {
+        let (config, warnings) = parse(&format!("{GOOD}daemon: {{ listen: '{text}' }}\n")).unwrap();
+        let warnings: Vec<_> = warnings.into_iter().map(|problem| problem.what).collect();
+        (config.daemon.listen.map(|address| address.to_string()), warnings)
+    };
+    let default = |text: &str| parse(&format!("{GOOD}{text}")).unwrap().0.daemon.listen.unwrap().to_string();
+    assert_eq!(default(""), "127.0.0.1:9464");
+    assert_eq!(default("daemon: {}\n"), "127.0.0.1:9464");
+    assert_eq!(listen("none"), (None, vec![]));
+    assert_eq!(listen("[::1]:9000"), (Some("[::1]:9000".to_owned()), vec![]));
+    let reachable = vec!["others than this machine can read the daemon's endpoints".to_owned()];
+    assert_eq!(listen("0.0.0.0:9464"), (Some("0.0.0.0:9464".to_owned()), reachable.clone()));
+    assert_eq!(listen("10.0.0.7:1"), (Some("10.0.0.7:1".to_owned()), reachable));
+    for text in
+        ["localhost:9464", "127.0.0.1", "9464", "127.0.0.1:70000", "http://127.0.0.1:9464", "None", ""]
+    {
+        assert_eq!(
+            told(&format!("{GOOD}daemon: {{ listen: '{text}' }}\n")),
+            ["daemon.listen: this is not an address to listen on"],
+            "{text}"
+        );
+    }
+}

@@ -119,7 +119,9 @@ pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<R
     let ended = under_lease(context, orders).await;
     orders.lease.release().await;
     let report = ended?;
-    tracing::info!(verdict = ?report.verdict, "pass ended");
+    let attempts = context.locations.attempts();
+    let (tried, throttled) = (attempts.total(), attempts.throttled());
+    tracing::info!(verdict = ?report.verdict, aws_requests = tried, throttled, "pass ended");
     Ok(report)
 }
 

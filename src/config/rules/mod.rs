@@ -4,6 +4,7 @@
 //! what is built, so that the others can still be judged; [`super::load`] drops it all when there was an error.
 
 mod aws;
+mod daemon;
 mod ecs_configs;
 mod fleets;
 mod locations;
@@ -55,7 +56,17 @@ pub(super) fn apply<'a>(
     let fleets = rules.fleets();
     let schedules = rules.schedules();
     let windows = rules.windows();
-    let config = Config { state: state?, locations, registries, ecs_configs, fleets, schedules, windows };
+    let daemon = rules.daemon();
+    let config = Config {
+        state: state?,
+        locations,
+        registries,
+        ecs_configs,
+        fleets,
+        schedules,
+        windows,
+        daemon: daemon?,
+    };
     rules.secrets_are_published_once(&config);
     rules.sources_are_not_published_to(&config);
     rules.servers_are_listed_once(&config);
