@@ -56,7 +56,6 @@ pub(crate) enum Patience {
     /// For the length that the holder promised to renew it in: who is dead is known by then.
     OneLength,
     /// Not at all. For those who come back.
-    #[expect(dead_code, reason = "for the daemon, which is next")]
     None,
 }
 
@@ -173,7 +172,6 @@ impl Lease {
         }
     }
 
-    #[expect(dead_code, reason = "for the daemon, which is next")]
     /// Waits until the lease may be there for the taking, after [`Lease::take`] said that another one holds it.
     pub(crate) async fn until_it_may_be_taken(&self) -> Result<(), Failure> {
         loop {

@@ -7,6 +7,7 @@ mod aws;
 mod cli;
 mod clock;
 mod config;
+mod daemon;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
 mod endpoints;
 mod fleet;

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Sync(SyncArguments),
     /// Say what holds what now; write nothing
     Status(ScopeArguments),
+    /// Do what `sync` does whenever a schedule is due, until it is stopped; SIGHUP reads the configuration anew
+    Run(super::run::RunArguments),
     /// Keep every regcred from writing or restarting anything, until `resume`
     Pause(super::pause::PauseArguments),
     /// End a pause

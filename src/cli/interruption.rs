@@ -60,6 +60,14 @@ impl Interruption {
         self.stop("interrupted before the pass ended".to_owned(), why, remedy)
     }
 
+    /// A daemon was told to end a second time.
+    pub(super) fn of_a_daemon(self) -> Stop {
+        let name = self.name();
+        let why = format!("{name} came a second time; hosts that were sent to go on by themselves");
+        let remedy = "start it again: the first pass asks each host what it holds, and goes on from there";
+        self.stop("ended in the middle of a pass".to_owned(), why, remedy)
+    }
+
     fn stop(self, what: String, why: String, remedy: &str) -> Stop {
         Stop::Interrupted { by: self, failure: Failure::new(FailureKind::Refused, what, why, remedy) }
     }

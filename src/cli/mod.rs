@@ -18,6 +18,7 @@ mod pause;
 mod plan;
 mod progress;
 mod render;
+mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod saved_plan;
@@ -72,6 +73,7 @@ pub(crate) async fn run(arguments: Arguments) -> u8 {
         Command::Sync(arguments) => Box::pin(sync::run(config, arguments, output)).await,
         Command::Pause(arguments) => pause::pause(config, arguments, output).await,
         Command::Resume => pause::resume(config, output).await,
+        Command::Run(arguments) => Box::pin(run::run(config, arguments, output)).await,
         Command::Status(arguments) => status::run(config, arguments, output).await,
         Command::Explain(arguments) => explain::run(config, arguments, output).await,
         Command::Render(arguments) => render::run(config, arguments, output).await,

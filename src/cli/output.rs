@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use regcred_core::report::{Failure, Verdict};
+use regcred_core::report::{Failure, Report, Verdict};
 use serde::Serialize;
 
 use super::Stop;
@@ -41,6 +41,15 @@ impl Output {
         Ok(verdict)
     }
 
+    /// Prints what one pass of many came to. A pass that found nothing to do says nothing to a person.
+    pub(crate) fn pass(self, report: &Report, human: impl FnOnce(&Report) -> String) -> Result<(), Stop> {
+        match self.form {
+            Form::Human if report.is_idle() && report.verdict == Verdict::Converged => Ok(()),
+            Form::Human => text(human(report).trim_end()),
+            Form::Json => json_line(report),
+        }
+    }
+
     /// Prints to stderr what is good to know.
     pub(crate) fn note(self, text: impl fmt::Display) {
         match self.volume {
@@ -56,7 +65,6 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Stop> {
 }
 
 /// Prints a value as one line of JSON to stdout.
-#[cfg(feature = "sandbox")]
 pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<(), Stop> {
     text(&serde_json::to_string(value).expect("results are plain data with text keys"))
 }

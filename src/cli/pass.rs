@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use regcred_core::names::LocationName;
-use regcred_core::report::{Failure, FailureKind};
-
 use super::Stop;
 use super::arguments::ScopeArguments;
 use super::output::Output;
 use crate::aws::Locations;
 use crate::config::Config;
 use crate::config::load::{Loaded, find_and_load};
+use crate::daemon::no_region;
 use crate::scope::Scope;
 
 /// Everything that a pass is run on.
@@ -35,14 +33,4 @@ pub(crate) async fn prepare(
         return Err(Stop::Usage(no_region(name)));
     }
     Ok(Ground { config, locations, scope })
-}
-
-/// Each call would fail for it, after the SDK asked the instance metadata service in vain.
-fn no_region(name: &LocationName) -> Failure {
-    Failure::new(
-        FailureKind::Missing,
-        format!("cannot call AWS in location `{name}`"),
-        "no Region is set: AWS_REGION is not, and neither the profile nor the instance names one",
-        "set AWS_REGION, such as AWS_REGION=eu-west-1, or list the Region under `locations` in the config",
-    )
 }

@@ -18,6 +18,7 @@ mod certificates;
 mod cli;
 mod copies;
 mod crash;
+mod daemon;
 mod deploy;
 mod docker_registry;
 mod documents;

@@ -273,6 +273,11 @@ impl Started {
         Ended { code, stdout: self.read("stdout"), stderr: self.read("stderr") }
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it was not waited for yet")
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
@@ -286,7 +291,8 @@ impl Started {
         self.end().await
     }
 
-    fn read(&self, name: &str) -> String {
+    /// What it printed so far: `stdout` or `stderr`.
+    pub(crate) fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.printed.path().join(name)).expect("it was created at the start");
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -54,6 +55,11 @@ impl Client {
 
     pub fn add_host(&self, spec: &HostSpec) -> Result<HostView, ClientError> {
         self.send("POST", "hosts", spec)
+    }
+
+    /// The sandbox's time.
+    pub fn now(&self) -> Result<DateTime<Utc>, ClientError> {
+        self.get("time").map(|Time { now }| now)
     }
 
     /// Terminates a host.
