@@ -2,6 +2,7 @@
 //! says that it needs. `BLESS=1 cargo test --test blackbox deploy::` writes what is made of something else.
 
 mod policies;
+mod runbook;
 mod templates;
 
 use std::fs;
