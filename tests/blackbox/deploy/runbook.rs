@@ -82,3 +82,20 @@ fn every_outcome_of_a_host_and_every_halt_has_a_row() {
     assert_eq!(owned(rows(section("Hosts"))), variants("HostReport", "outcome"));
     assert_eq!(owned(rows(section("Exit codes"))), variants("Halt", "because"));
 }
+
+/// A test that a statement rests on has to be there.
+#[test]
+fn every_file_that_the_threat_model_names_is_there() {
+    let text = include_str!("../../../docs/THREAT_MODEL.md");
+    let named = text.split(|c: char| c.is_whitespace() || "`(),;:".contains(c));
+    let named: BTreeSet<&str> = named
+        .map(|word| word.trim_end_matches('.').split('#').next().unwrap())
+        .filter(|word| {
+            ["tests/", "crates/", "docs/", "deploy/"].iter().any(|folder| word.starts_with(folder))
+        })
+        .collect();
+    assert!(named.len() > 8, "{named:?}");
+    for path in named {
+        assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path} is not there");
+    }
+}
