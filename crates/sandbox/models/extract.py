@@ -15,7 +15,7 @@ import botocore.loaders
 
 OPERATIONS = {
     "secretsmanager": """BatchGetSecretValue CreateSecret DeleteSecret DescribeSecret GetSecretValue ListSecretVersionIds
-        ListSecrets PutSecretValue RestoreSecret RotateSecret TagResource UntagResource UpdateSecretVersionStage""",
+        ListSecrets PutSecretValue ReplicateSecretToRegions RestoreSecret RotateSecret TagResource UntagResource UpdateSecretVersionStage""",
     "ssm": """CancelCommand CreateDocument DescribeDocument DescribeInstanceInformation GetCommandInvocation GetDocument GetParameter
         ListCommandInvocations ListCommands PutParameter SendCommand UpdateDocument UpdateDocumentDefaultVersion""",
     "kms": "DescribeKey",

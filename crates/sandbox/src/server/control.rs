@@ -181,7 +181,7 @@ fn no_route(method: &Method, tail: &str) -> Wrong {
 fn secrets(shared: &Shared) -> Vec<SecretView> {
     let regions = lock(&shared.regions);
     let views = regions.all().flat_map(|(account, region, regional)| {
-        regional.secrets.metadata().map(move |described| SecretView {
+        regional.secrets.metadata(region).map(move |described| SecretView {
             account: account.to_owned(),
             region: region.to_owned(),
             described,

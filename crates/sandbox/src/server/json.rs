@@ -49,6 +49,9 @@ fn dispatch(
     let leeway = *lock(&shared.leeway);
     let (answer, deliveries) = {
         let mut regions = lock(&shared.regions);
+        if service == Service::SecretsManager {
+            secrets_manager::settle(&mut regions, &mut lock(&shared.kms), account, cx.now);
+        }
         let regional = regions.at(account, region);
         let answer = match service {
             Service::SecretsManager => secrets_manager::handle(cx, regional, &keys, operation, input),

@@ -311,3 +311,81 @@ fn a_secret_is_found_by_its_arn_with_and_without_its_last_characters() {
     let reply = world.admin.secrets_manager("GetSecretValue", json!({"SecretId": other}));
     assert_eq!(reply.refusal(), refused("ResourceNotFoundException"));
 }
+
+/// What DescribeSecret says of each copy, by Region.
+fn copies(world: &World) -> Vec<(String, String)> {
+    let described = world.admin.secrets_manager("DescribeSecret", json!({"SecretId": "a"})).ok();
+    let text = |copy: &Value, member: &str| copy[member].as_str().unwrap_or_default().to_owned();
+    let copies = described["ReplicationStatus"].as_array().into_iter().flatten();
+    copies.map(|copy| (text(copy, "Region"), text(copy, "Status"))).collect()
+}
+
+fn replicate(world: &World, region: &str) -> Value {
+    let body = json!({"SecretId": "a", "AddReplicaRegions": [{"Region": region}]});
+    world.admin.secrets_manager("ReplicateSecretToRegions", body).ok()
+}
+
+#[test]
+fn a_copy_in_another_region_is_made_follows_and_is_written_by_nobody_else() {
+    let world = with_a_secret("replication");
+    let us = world.admin.in_region("us-east-1");
+    let asked = replicate(&world, "us-east-1");
+    assert_eq!(asked["ReplicationStatus"][0]["Status"], "InProgress");
+    assert_eq!(copies(&world), [("us-east-1".to_owned(), "InSync".to_owned())]);
+    let there = |body: Value| us.secrets_manager("GetSecretValue", body).ok();
+    assert_eq!(there(json!({"SecretId": "a"}))["SecretString"], "one");
+    put(&world, TOKENS[1], "two", &["AWSPENDING"]);
+    promote(&world, TOKENS[0], TOKENS[1]);
+    assert_eq!(there(json!({"SecretId": "a"}))["SecretString"], "two");
+
+    let described = us.secrets_manager("DescribeSecret", json!({"SecretId": "a"})).ok();
+    assert_eq!(described["PrimaryRegion"], REGION);
+    let arn = described["ARN"].as_str().unwrap().to_owned();
+    assert_eq!(arn.replace(":us-east-1:", &format!(":{REGION}:")), asked["ARN"].as_str().unwrap());
+    for (operation, more) in [
+        ("PutSecretValue", json!({"SecretString": "three"})),
+        ("TagResource", json!({"Tags": [{"Key": "k", "Value": "v"}]})),
+        ("DeleteSecret", json!({})),
+    ] {
+        let mut body = more;
+        body["SecretId"] = json!("a");
+        assert_eq!(
+            us.secrets_manager(operation, body).refusal(),
+            refused("InvalidRequestException"),
+            "{operation}"
+        );
+    }
+    // Nor is the primary deleted from under its copies.
+    let reply = world.admin.secrets_manager("DeleteSecret", json!({"SecretId": "a"}));
+    assert_eq!(reply.refusal(), refused("InvalidRequestException"));
+    let own = json!({"SecretId": "a", "AddReplicaRegions": [{"Region": REGION}]});
+    let reply = world.admin.secrets_manager("ReplicateSecretToRegions", own);
+    assert_eq!(reply.refusal(), refused("InvalidParameterException"));
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_fails_and_is_made_when_it_is_asked_for_again() {
+    let keys = vec![KeySeed {
+        alias: "alias/own".into(),
+        account: ACCOUNT.into(),
+        region: "us-east-1".into(),
+        enabled: false,
+    }];
+    let world = World::start("replication-fails", Options { keys, ..Options::default() });
+    let us = world.admin.in_region("us-east-1");
+    us.secrets_manager("CreateSecret", some_secret("a")).ok();
+    let mut first = some_secret("a");
+    first["AddReplicaRegions"] = json!([{"Region": "us-east-1"}, {"Region": "us-west-2"}, {"Region": "us-east-2", "KmsKeyId": "alias/own"}]);
+    let created = world.admin.secrets_manager("CreateSecret", first).ok();
+    assert_eq!(created["ReplicationStatus"][0]["Status"], "InProgress");
+    let status = |region: &str| {
+        let copies = copies(&world);
+        copies.into_iter().find(|(name, _)| name == region).map(|(_, status)| status).unwrap_or_default()
+    };
+    // Another secret has the name; the key is in another Region.
+    assert_eq!(["us-east-1", "us-west-2", "us-east-2"].map(status), ["Failed", "InSync", "Failed"]);
+    us.secrets_manager("DeleteSecret", json!({"SecretId": "a", "ForceDeleteWithoutRecovery": true})).ok();
+    replicate(&world, "us-east-1");
+    replicate(&world, "us-east-2");
+    assert_eq!(["us-east-1", "us-west-2", "us-east-2"].map(status), ["InSync"; 3]);
+}

@@ -1,6 +1,7 @@
 //! Secrets Manager: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html>.
 
 mod read;
+mod replication;
 mod secret;
 mod write;
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::kms::{KeyState, Keys};
 use super::{Context, Regional, Service, members};
 use crate::error::AwsError;
+pub(crate) use replication::settle;
 use secret::Secret;
 
 /// The secrets of one account and Region, by name.
@@ -40,10 +42,29 @@ pub(crate) fn handle(
     operation: &str,
     input: Value,
 ) -> Result<Value, AwsError> {
-    const SERVICE: Service = Service::SecretsManager;
     let secrets = &mut regional.secrets;
     secrets.sweep(cx);
     authorize(cx, secrets, operation, &input)?;
+    if let Ok(secret) = secrets.find(cx, &input) {
+        replication::permits(secret, operation)?;
+    }
+    let id = secret_id(&input).to_owned();
+    let answer = answer(cx, secrets, keys, operation, input)?;
+    let changes = ["PutSecretValue", "UpdateSecretVersionStage", "TagResource", "UntagResource"];
+    if changes.contains(&operation) {
+        replication::follow(cx, secrets.find_id_mut(cx, &id)?);
+    }
+    Ok(answer)
+}
+
+fn answer(
+    cx: &Context<'_>,
+    secrets: &mut Secrets,
+    keys: &Keys,
+    operation: &str,
+    input: Value,
+) -> Result<Value, AwsError> {
+    const SERVICE: Service = Service::SecretsManager;
     match operation {
         "BatchGetSecretValue" => {
             let answer = read::batch(cx, secrets, keys, members(SERVICE, input)?)?;
@@ -59,9 +80,12 @@ pub(crate) fn handle(
         }
         "DescribeSecret" => {
             let SecretId { secret_id } = members(SERVICE, input)?;
-            Ok(read::describe(secrets.find_id(cx, &secret_id)?))
+            Ok(read::describe(secrets.find_id(cx, &secret_id)?, &cx.caller.region))
         }
-        "ListSecrets" => read::list(secrets, members(SERVICE, input)?),
+        "ListSecrets" => read::list(cx, secrets, members(SERVICE, input)?),
+        "ReplicateSecretToRegions" => {
+            replication::replicate(cx, secrets.find_mut(cx, &input)?, members(SERVICE, input)?)
+        }
         "ListSecretVersionIds" => read::versions(secrets.find(cx, &input)?, members(SERVICE, input)?),
         "CreateSecret" => write::create(cx, secrets, keys, members(SERVICE, input)?),
         "PutSecretValue" => write::put(cx, secrets.find_mut(cx, &input)?, keys, members(SERVICE, input)?),
@@ -149,8 +173,8 @@ impl Secrets {
     }
 
     /// What control may ask of a secret: nothing of its value.
-    pub(crate) fn metadata(&self) -> impl Iterator<Item = Value> {
-        self.0.values().map(read::describe)
+    pub(crate) fn metadata<'a>(&'a self, region: &'a str) -> impl Iterator<Item = Value> + 'a {
+        self.0.values().map(move |secret| read::describe(secret, region))
     }
 
     /// Marks a secret as managed by another service, as control asks. `false` when there is none of that name.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::replication::{self, Replication};
 use super::secret::{CURRENT, Content, Rotation, Secret, Version};
 use super::{Keys, Secrets, decrypts, named};
 use crate::clock::epoch_seconds;
@@ -88,7 +89,9 @@ pub(super) fn batch(
         (Some(ids), None) => (ids, None),
         (None, Some(filters)) => {
             let matching = secrets.0.values().filter(|secret| secret.deleted.is_none());
-            let matching = matching.filter(|secret| filters.iter().all(|filter| filter.keeps(secret)));
+            let region = &cx.caller.region;
+            let matching =
+                matching.filter(|secret| filters.iter().all(|filter| filter.keeps(secret, region)));
             let page = page(matching, next_token, max_results.unwrap_or(20))?;
             (page.secrets.iter().map(|secret| secret.arn.clone()).collect(), page.next_token)
         }
@@ -119,8 +122,10 @@ fn one_of_batch(cx: &Context<'_>, secrets: &Secrets, keys: &Keys, id: &str) -> R
     get(secret, keys, request)
 }
 
-pub(super) fn describe(secret: &Secret) -> Value {
+/// As a caller in `region` sees it.
+pub(super) fn describe(secret: &Secret, region: &str) -> Value {
     let mut answer = listed(secret);
+    replication::describe(secret, region, &mut answer);
     if let Some(versions) = answer.remove("SecretVersionsToStages") {
         answer.insert("VersionIdsToStages".into(), versions);
     }
@@ -142,6 +147,7 @@ fn listed(secret: &Secret) -> Map<String, Value> {
         deleted,
         rotation,
         owning_service,
+        replication: _,
     } = secret;
     let mut answer = named(secret);
     let mut put = |key: &str, value: Option<Value>| {
@@ -183,7 +189,7 @@ pub(super) struct ListSecrets {
     filters: Option<Vec<Filter>>,
 }
 
-pub(super) fn list(secrets: &Secrets, request: ListSecrets) -> Result<Value, AwsError> {
+pub(super) fn list(cx: &Context<'_>, secrets: &Secrets, request: ListSecrets) -> Result<Value, AwsError> {
     let ListSecrets { include_planned_deletion, max_results, next_token, filters } = request;
     let filters = filters.unwrap_or_default();
     let deleted_too = include_planned_deletion.unwrap_or(false);
@@ -191,7 +197,7 @@ pub(super) fn list(secrets: &Secrets, request: ListSecrets) -> Result<Value, Aws
         .0
         .values()
         .filter(|secret| deleted_too || secret.deleted.is_none())
-        .filter(|secret| filters.iter().all(|filter| filter.keeps(secret)));
+        .filter(|secret| filters.iter().all(|filter| filter.keeps(secret, &cx.caller.region)));
     let page = page(matching, next_token, max_results.unwrap_or(100))?;
     let mut answer = json!({"SecretList": page.secrets.into_iter().map(listed).collect::<Vec<_>>()});
     if let Some(token) = page.next_token {
@@ -287,14 +293,14 @@ enum FilterKey {
 
 impl Filter {
     /// Any of the values has to match the beginning; one with `!` in front must not.
-    fn keeps(&self, secret: &Secret) -> bool {
+    fn keeps(&self, secret: &Secret, region: &str) -> bool {
         self.values.iter().any(|value| match value.strip_prefix('!') {
-            Some(unwanted) => !self.matches(secret, unwanted),
-            None => self.matches(secret, value),
+            Some(unwanted) => !self.matches(secret, region, unwanted),
+            None => self.matches(secret, region, value),
         })
     }
 
-    fn matches(&self, secret: &Secret, value: &str) -> bool {
+    fn matches(&self, secret: &Secret, region: &str, value: &str) -> bool {
         let described = || secret.description.as_deref().is_some_and(|text| text.starts_with(value));
         let tag_key = || secret.tags.keys().any(|key| key.starts_with(value));
         let tag_value = || secret.tags.values().any(|tag| tag.starts_with(value));
@@ -306,8 +312,12 @@ impl Filter {
             FilterKey::OwningService => {
                 secret.owning_service.as_deref().is_some_and(|owner| owner.starts_with(value))
             }
-            // Only replicated secrets have one, and there are none here.
-            FilterKey::PrimaryRegion => false,
+            // Only replicated secrets have one.
+            FilterKey::PrimaryRegion => match &secret.replication {
+                Replication::Alone => false,
+                Replication::PrimaryOf(_) => region.starts_with(value),
+                Replication::ReplicaOf { region } => region.starts_with(value),
+            },
             FilterKey::All => described() || secret.name.starts_with(value) || tag_key() || tag_value(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use regcred_core::secret::Secret as Text;
 
+use super::replication::Replication;
 use crate::error::AwsError;
 
 pub(super) const CURRENT: &str = "AWSCURRENT";
@@ -15,7 +16,7 @@ const MOST_LABELS: usize = 20;
 const MOST_VERSIONS: usize = 100;
 const LARGEST_VALUE: usize = 65_536;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Secret {
     pub(super) arn: String,
     pub(super) name: String,
@@ -32,6 +33,7 @@ pub(super) struct Secret {
     pub(super) deleted: Option<Deletion>,
     pub(super) rotation: Rotation,
     pub(super) owning_service: Option<String>,
+    pub(super) replication: Replication,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +42,13 @@ pub(super) struct Deletion {
     pub(super) due: DateTime<Utc>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Rotation {
     Off,
     By { lambda_arn: String },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Version {
     pub(super) id: String,
     pub(super) content: Content,

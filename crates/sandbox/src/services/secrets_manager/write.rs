@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::replication::{self, ReplicaRegion, Replication};
 use super::secret::{Added, CURRENT, Content, Deletion, Rotation, Secret};
 use super::{Keys, Secrets, Tag, encrypts, named, not_found};
 use crate::clock::epoch_seconds;
@@ -24,6 +25,8 @@ pub(super) struct CreateSecret {
     secret_string: Option<String>,
     secret_binary: Option<String>,
     tags: Option<Vec<Tag>>,
+    add_replica_regions: Option<Vec<ReplicaRegion>>,
+    force_overwrite_replica_secret: Option<bool>,
 }
 
 pub(super) fn create(
@@ -40,6 +43,8 @@ pub(super) fn create(
         secret_string,
         secret_binary,
         tags,
+        add_replica_regions,
+        force_overwrite_replica_secret,
     } = request;
     let is_name_character = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
     if !name.chars().all(is_name_character) {
@@ -74,12 +79,19 @@ pub(super) fn create(
         deleted: None,
         rotation: Rotation::Off,
         owning_service: None,
+        replication: Replication::Alone,
     };
     put_tags(&mut secret, tags)?;
     let mut answer = named(&secret);
     if let Some(content) = content {
         secret.add(&token, content, &[CURRENT.to_owned()], cx.now)?;
         answer.insert("VersionId".into(), json!(token));
+    }
+    if let Some(regions) = add_replica_regions {
+        // "To add replica Regions, you must also have secretsmanager:ReplicateSecretToRegions" (the same page).
+        cx.authorize(Service::SecretsManager, "ReplicateSecretToRegions", &secret.arn)?;
+        replication::add(cx, &mut secret, regions, force_overwrite_replica_secret)?;
+        answer.insert("ReplicationStatus".into(), replication::statuses(&secret.replication));
     }
     secrets.0.insert(name, secret);
     Ok(answer.into())
