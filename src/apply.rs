@@ -23,22 +23,32 @@ pub(crate) async fn secrets(
 ) -> Vec<SecretReport> {
     let writes = steps.into_iter().map(|(seen, step, write)| {
         (step.location.clone(), async move {
-            let SecretStep { location, name, registry, arn, action } = step;
+            let SecretStep { location, name, registry, arn, mut replicas, action } = step;
+            let target = SecretsManagerSecrets { client: &locations.at(&location).secrets_manager, key };
             let (arn, outcome) = match (action, write) {
                 (SecretAction::Held { why }, _) => (arn, Outcome::Held { why }),
                 (SecretAction::Blocked { failure }, _) => (arn, Outcome::Failed { failure }),
                 // A step that changes something always comes with its write.
                 (SecretAction::Unchanged { .. }, _)
                 | (SecretAction::Create | SecretAction::Put { .. }, None) => (arn, Outcome::Unchanged),
+                (SecretAction::Replicate { .. }, _) => {
+                    if let Some(why) = stop.reason() {
+                        let outcome = Outcome::Held { why: why.into() };
+                        return SecretReport { location, name, registry, arn, replicas, outcome };
+                    }
+                    replicas = target.replicate(&seen.target, replicas).await;
+                    (arn, Outcome::Replicated)
+                }
                 (action @ (SecretAction::Create | SecretAction::Put { .. }), Some(write)) => {
                     if let Some(why) = stop.reason() {
                         let outcome = Outcome::Held { why: why.into() };
-                        return SecretReport { location, name, registry, arn, outcome };
+                        return SecretReport { location, name, registry, arn, replicas, outcome };
                     }
-                    let client = &locations.at(&location).secrets_manager;
-                    let target = SecretsManagerSecrets { client, key };
                     match target.store(&seen.target, &write.content, &write.expects).await {
                         Stored::Written { version, arn } => {
+                            if !replicas.is_empty() {
+                                replicas = target.replicate(&seen.target, replicas).await;
+                            }
                             tracing::info!(%registry, %location, name, version = version.id, "secret stored");
                             progress.tell(Progress::SecretStored {
                                 registry: registry.clone(),
@@ -53,7 +63,7 @@ pub(crate) async fn secrets(
                     }
                 }
             };
-            SecretReport { location, name, registry, arn, outcome }
+            SecretReport { location, name, registry, arn, replicas, outcome }
         })
     });
     by_location(writes).await

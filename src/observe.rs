@@ -11,6 +11,7 @@ use regcred_core::formats::ecs_config::Foreign;
 use regcred_core::login::Trial;
 use regcred_core::names::{LocationName, RegistryName};
 use regcred_core::observed::Observed;
+use regcred_core::replica::Replica;
 use regcred_core::report::Failure;
 use regcred_core::server::Server;
 
@@ -21,7 +22,7 @@ use crate::scope::Scope;
 use crate::sources::{self, Reading, SourceError};
 use crate::state::State;
 use crate::stopping::StopSwitch;
-use crate::targets::{ObjectTarget, S3EcsConfigs, SecretTarget, SecretsManagerSecrets, Target};
+use crate::targets::{self, ObjectTarget, S3EcsConfigs, SecretTarget, SecretsManagerSecrets, Target};
 
 /// What a pass works with.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(crate) struct SeenSecret {
     pub spec: SecretSpec,
     pub target: SecretTarget,
     pub observed: Observed,
+    /// The copies in other Regions that it should have; nothing where it cannot be told what it holds itself.
+    pub replicas: Vec<Replica>,
 }
 
 #[derive(Debug)]
@@ -136,6 +139,7 @@ pub(crate) async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
                 description: secret.description.clone(),
                 tags: secret.tags.clone(),
                 adopt: secret.adopt,
+                replicate_to: secret.replicate_to.clone(),
             };
             by_location.entry(location).or_default().push((spec, target));
         }
@@ -149,8 +153,18 @@ pub(crate) async fn look_at_secrets(context: &Context<'_>) -> Vec<SeenSecret> {
                 SecretsManagerSecrets { client: &locations.at(location).secrets_manager, key: no_key };
             let (specs, targets): (Vec<_>, Vec<_>) = items.into_iter().unzip();
             let observed = secrets.observe(&targets).await;
+            let secrets = &secrets;
             let both = specs.into_iter().zip(targets).zip(observed);
-            both.map(|((spec, target), observed)| SeenSecret { spec, target, observed }).collect::<Vec<_>>()
+            let looks = both.map(|((spec, target), observed)| async move {
+                // One more call for each that is copied: reading a value tells nothing of its copies.
+                let replicas = match &observed {
+                    Observed::Present(_) => secrets.replicas(&target).await,
+                    Observed::Absent => targets::missing(&target),
+                    Observed::Unknown(_) => Vec::new(),
+                };
+                SeenSecret { spec, target, observed, replicas }
+            });
+            future::join_all(looks).await
         }
     });
     future::join_all(looks).await.into_iter().flatten().collect()

@@ -34,7 +34,9 @@ pub(crate) use ecs::{Ecs, Instance, Recording};
 pub(crate) use error::{AwsError, AwsErrorKind};
 pub(crate) use kms::Kms;
 pub(crate) use s3::{BytesRead, LARGEST, ObjectRead, S3};
-pub(crate) use secrets_manager::{SecretDescription, SecretRead, SecretsManager};
+pub(crate) use secrets_manager::{
+    ReplicaSight, ReplicaStatus, SecretDescription, SecretRead, SecretsManager,
+};
 pub(crate) use ssm::{Encryption, Node, SendOutcome, SentCommand, Ssm};
 
 use self::role::LocationRole;

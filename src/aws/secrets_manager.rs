@@ -7,7 +7,7 @@ use aws_sdk_secretsmanager as sdk;
 use chrono::{DateTime, Utc};
 use regcred_core::secret::Secret;
 use sdk::operation::describe_secret::DescribeSecretError;
-use sdk::types::Tag;
+use sdk::types::{ReplicaRegionType, ReplicationStatusType, StatusType, Tag};
 
 use super::{AwsError, Place};
 
@@ -50,6 +50,30 @@ pub(crate) struct SecretDescription {
     pub owning_service: Option<String>,
     /// As it was given: an alias, an id, or an ARN; `None` for the key that AWS manages.
     pub kms_key: Option<String>,
+    /// Of a secret that is copied to other Regions, and of each copy: where the one is that is written to.
+    pub primary_region: Option<String>,
+    /// Its copies in other Regions.
+    pub replicas: Vec<ReplicaSight>,
+}
+
+/// What is told of a copy in another Region.
+#[derive(Debug)]
+pub(crate) struct ReplicaSight {
+    pub region: String,
+    pub status: ReplicaStatus,
+}
+
+#[derive(Debug)]
+pub(crate) enum ReplicaStatus {
+    InSync,
+    InProgress,
+    Failed {
+        said: String,
+    },
+    /// A word that the service's model does not have yet.
+    Other {
+        status: String,
+    },
 }
 
 impl SecretsManager {
@@ -65,6 +89,11 @@ impl SecretsManager {
     /// `eu (eu-west-1)`.
     pub(crate) fn place(&self) -> &str {
         &self.place.text
+    }
+
+    /// The Region of the location, where it is known.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.place.region.as_deref()
     }
 
     /// The ARN of a secret by its name, as a policy has it: Secrets Manager appends six characters of its own.
@@ -174,6 +203,8 @@ impl SecretsManager {
             rotation_enabled: answer.rotation_enabled.unwrap_or(false),
             owning_service: answer.owning_service.filter(|service| !service.is_empty()),
             kms_key: answer.kms_key_id.filter(|key| !key.ends_with("alias/aws/secretsmanager")),
+            primary_region: answer.primary_region,
+            replicas: answer.replication_status.unwrap_or_default().into_iter().map(replica).collect(),
         }))
     }
 
@@ -240,6 +271,24 @@ impl SecretsManager {
         }
     }
 
+    /// Asks for copies in these Regions, each under a key that is there. Another secret of the name stays as it is, and the
+    /// copy fails.
+    pub(crate) async fn replicate(&self, id: &str, regions: &[(&str, Option<&str>)]) -> Result<(), AwsError> {
+        let region = |(region, key): &(&str, Option<&str>)| {
+            ReplicaRegionType::builder().region(*region).set_kms_key_id(key.map(str::to_owned)).build()
+        };
+        let regions = regions.iter().map(region).collect();
+        let call =
+            self.client.replicate_secret_to_regions().secret_id(id).set_add_replica_regions(Some(regions));
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let action = "secretsmanager:ReplicateSecretToRegions";
+                Err(AwsError::of(action, self.arn(id), &self.place.text, &error))
+            }
+        }
+    }
+
     pub(crate) async fn tag(&self, arn: &str, tags: &[(String, String)]) -> Result<(), AwsError> {
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         match self.client.tag_resource().secret_id(arn).set_tags(Some(tags)).send().await {
@@ -247,6 +296,19 @@ impl SecretsManager {
             Err(error) => Err(AwsError::of("secretsmanager:TagResource", arn, &self.place.text, &error)),
         }
     }
+}
+
+fn replica(told: ReplicationStatusType) -> ReplicaSight {
+    let status = match told.status {
+        Some(StatusType::InSync) => ReplicaStatus::InSync,
+        Some(StatusType::InProgress) => ReplicaStatus::InProgress,
+        Some(StatusType::Failed) => {
+            ReplicaStatus::Failed { said: told.status_message.unwrap_or_else(|| "nothing".to_owned()) }
+        }
+        Some(other) => ReplicaStatus::Other { status: other.as_str().to_owned() },
+        None => ReplicaStatus::Other { status: String::new() },
+    };
+    ReplicaSight { region: told.region.unwrap_or_default(), status }
 }
 
 fn is_not_found<R>(error: &aws_smithy_runtime_api::client::result::SdkError<DescribeSecretError, R>) -> bool {

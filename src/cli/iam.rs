@@ -166,7 +166,11 @@ fn needs(config: &Config, name: &LocationName, site: Site) -> Needs {
         site,
         state: (state.location == *name).then_some(place),
         secrets: secrets
-            .map(|secret| WrittenSecret { name: secret.name.clone(), kms_key: secret.kms_key.clone() })
+            .map(|secret| WrittenSecret {
+                name: secret.name.clone(),
+                kms_key: secret.kms_key.clone(),
+                replicate_to: secret.replicate_to.clone(),
+            })
             .collect(),
         objects: objects
             .map(|object| WrittenObject {

@@ -137,6 +137,8 @@ pub(crate) struct RepositorySecret {
     pub(crate) locations: Vec<LocationName>,
     /// Whether a secret that regcred did not create may be taken over.
     pub(crate) adopt: bool,
+    /// The Regions that Secrets Manager copies it to, from each of `locations`; none twice.
+    pub(crate) replicate_to: Vec<String>,
 }
 
 /// An `ecs.config` object in S3.

@@ -217,6 +217,11 @@ pub(crate) struct Secret {
     /// reported.
     #[serde(default)]
     pub(crate) adopt: bool,
+    /// Regions that Secrets Manager copies the secret to, in the same account: the copies are seen in `status` until they
+    /// are in sync, and written to by nobody. A `kms_key` has to be an alias, which is then the alias of a key in each of
+    /// these Regions, or a multi-Region key. A Region that is taken from the list keeps its copy.
+    #[serde(default)]
+    pub(crate) replicate_to: Vec<String>,
 }
 
 /// An `ecs.config` object in S3. Only its two `ECS_ENGINE_AUTH_*` lines are regcred's; every other byte is kept.

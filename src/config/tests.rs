@@ -696,6 +696,63 @@ fleets:
     );
 }
 
+/// Two Regions of one account and one of another, and a secret that is copied from the first.
+#[test]
+fn a_copy_of_a_secret_is_in_no_other_ones_way() {
+    let config = |secret: &str| {
+        format!(
+            "locations:
+  eu: {{ region: eu-west-1, role_arn: 'arn:aws:iam::111111111111:role/a' }}
+  us: {{ region: us-east-1, role_arn: 'arn:aws:iam::111111111111:role/b' }}
+  other: {{ region: us-east-1, role_arn: 'arn:aws:iam::222222222222:role/a' }}
+state: {{ location: eu, bucket: acme-regcred }}
+registries:
+  hub: {{ server: docker.io, source: {{ file: {{ path: x }} }}, secret: {{ name: hub, {secret} }} }}
+  quay: {{ server: quay.io, source: {{ file: {{ path: x }} }}, secret: {{ name: quay, locations: [us, other] }} }}
+"
+        )
+    };
+    let told = |secret: &str| told(&config(secret));
+    let problem = |what: &str| vec![format!("registries.hub.secret.{what}")];
+    assert_eq!(told("locations: [eu], replicate_to: [us-east-1, ap-south-1]"), [""; 0]);
+    assert_eq!(told("locations: [eu, other], replicate_to: [ap-south-1], kms_key: alias/own"), [""; 0]);
+    for (secret, what) in [
+        ("locations: [eu], replicate_to: [mars]", "replicate_to[0]: this is not an AWS Region"),
+        (
+            "locations: [eu], replicate_to: [us-east-1, us-east-1]",
+            "replicate_to[1]: this Region is listed twice",
+        ),
+        (
+            "locations: [eu], replicate_to: [eu-west-1]",
+            "replicate_to[0]: location `eu` has the secret in this Region already",
+        ),
+        (
+            "locations: [eu, us], replicate_to: [us-east-1]",
+            "replicate_to[0]: location `us` has the secret in this Region already",
+        ),
+        (
+            "locations: [eu, us], replicate_to: [ap-south-1]",
+            "replicate_to[0]: the secret in location `eu` is copied to this Region already",
+        ),
+        (
+            "locations: [eu], replicate_to: [cn-north-1]",
+            "replicate_to[0]: no secret in location `eu` can be copied to this Region",
+        ),
+        (
+            "locations: [eu], replicate_to: [us-east-1], kms_key: 1234abcd-12ab-34cd-56ef-1234567890ab",
+            "kms_key: this key cannot encrypt copies in other Regions",
+        ),
+    ] {
+        assert_eq!(told(secret).into_iter().take(1).collect::<Vec<_>>(), problem(what), "{secret}");
+    }
+    // A secret of another registry counts by its name.
+    let same = config("locations: [eu], replicate_to: [us-east-1]").replace("name: quay", "name: hub");
+    assert_eq!(
+        self::told(&same),
+        problem("replicate_to[0]: location `us` has the secret in this Region already")
+    );
+}
+
 #[test]
 fn what_is_not_said_is_the_only_location_there_is() {
     let (config, _) = parse(&format!("locations: {{ eu: {{ region: eu-west-1 }} }}\n{GOOD}")).unwrap();

@@ -83,6 +83,7 @@ fn report() -> Report {
         name: format!("ecs/{registry}"),
         registry: registry.into(),
         arn: None,
+        replicas: Vec::new(),
         outcome,
     };
     let secrets = vec![

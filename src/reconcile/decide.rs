@@ -25,7 +25,7 @@ pub(super) fn decide_secrets<'a>(
 ) -> Decided<'a, SeenSecret, SecretStep> {
     let decide = |seen: &'a SeenSecret| {
         let wish = wishes.get(&seen.spec.registry).unwrap_or(&Wish::Hold(Hold::OutOfScope));
-        let (step, write) = desired::secret(&seen.spec, wish, &seen.observed);
+        let (step, write) = desired::secret(&seen.spec, wish, &seen.observed, &seen.replicas);
         (seen, step, write)
     };
     sighting.secrets.iter().map(decide).collect()

@@ -185,6 +185,7 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
                 Outcome::Unchanged
                 | Outcome::Created
                 | Outcome::Replaced
+                | Outcome::Replicated
                 | Outcome::Superseded
                 | Outcome::Failed { .. } => Hold::SecretFailed,
             };
@@ -263,7 +264,7 @@ struct Writes {
 impl Writes {
     /// `None` where there is nothing to write.
     fn of(context: &Context<'_>, sighting: &Sighting, wishes: &BTreeMap<RegistryName, Wish>) -> Option<Self> {
-        let secrets = decide_secrets(sighting, wishes).iter().any(|(_, _, write)| write.is_some());
+        let secrets = decide_secrets(sighting, wishes).iter().any(|(_, step, _)| step.is_write());
         let objects: BTreeSet<EcsConfigName> = decide_objects(sighting, wishes, &BTreeMap::new())
             .into_iter()
             .filter(|(_, _, write)| write.is_some())

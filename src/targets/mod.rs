@@ -3,6 +3,7 @@
 //! A target shows what it holds and takes a new content under a condition. It does not decide what it should hold, and
 //! a lost race is an outcome, found by reading again, never by an error's text.
 
+mod replicas;
 mod s3_ecs_config;
 mod secrets_manager;
 
@@ -11,6 +12,7 @@ use regcred_core::observed::{Observed, Precondition, Stored};
 use regcred_core::report::Failure;
 use regcred_core::secret::Secret;
 
+pub(crate) use replicas::missing;
 pub(crate) use s3_ecs_config::{ObjectTarget, S3EcsConfigs};
 pub(crate) use secrets_manager::{SecretTarget, SecretsManagerSecrets};
 

@@ -34,6 +34,8 @@ pub(crate) struct SecretTarget {
     pub description: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub adopt: bool,
+    /// The Regions that Secrets Manager has to copy it to.
+    pub replicate_to: Vec<String>,
 }
 
 #[async_trait]
@@ -156,6 +158,8 @@ impl SecretsManagerSecrets<'_> {
             rotation_enabled,
             owning_service,
             kms_key: _,
+            primary_region,
+            replicas: _,
         } = described;
         let refused = |why: String, remedy: String| {
             Some(Failure::new(FailureKind::Refused, self.what("store", item), why, remedy))
@@ -167,6 +171,20 @@ impl SecretsManagerSecrets<'_> {
             return refused(
                 format!("it is managed by the AWS service `{service}`, which would overwrite it"),
                 format!("name another secret for registry `{}`", item.registry),
+            );
+        }
+        if let Some(primary) =
+            primary_region.as_deref().filter(|primary| Some(*primary) != self.client.region())
+        {
+            return refused(
+                format!(
+                    "it is Secrets Manager's copy of the secret in {primary}, which alone can be written to"
+                ),
+                format!(
+                    "take the location from registries.{}.secret.locations, and have the secret in {primary} copied by \
+                     `replicate_to`",
+                    item.registry
+                ),
             );
         }
         if *rotation_enabled {

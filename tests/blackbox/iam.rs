@@ -33,7 +33,7 @@ registries:
     server: harbor.example.com
     verify: {{ enabled: false }}
     source: {{ file: {{ path: secrets/harbor.json }} }}
-    secret: {{ name: ecs/registry/harbor }}
+    secret: {{ name: ecs/registry/harbor, replicate_to: [us-east-1] }}
 ecs_configs:
   prod: {{ bucket: acme-ecs, key: prod/ecs.config, registries: [hub, ghcr, harbor] }}
 fleets:
@@ -58,13 +58,19 @@ fn hosts() -> Vec<HostSpec> {
     vec![host(GOOD[0], "web", Life::Memory), managed, host(GOOD[7], "batch", Life::Memory)]
 }
 
-/// A policy as the sandbox's roles have them. It judges no conditions; the configuration here has none.
+/// A policy as the sandbox's roles have them. It judges no conditions; the configuration here has one, for its copies.
 fn statements(policy: &Value, without: Option<&str>) -> Vec<Statement> {
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     };
     let of = |statement: &Value| {
-        assert_eq!((&statement["Effect"], &statement["Condition"]), (&json!("Allow"), &Value::Null));
+        let condition = match statement["Sid"].as_str() {
+            Some("CopySecretsToRegions") => {
+                json!({ "ForAllValues:StringEquals": { "secretsmanager:AddReplicaRegions": ["us-east-1"] } })
+            }
+            _ => Value::Null,
+        };
+        assert_eq!((&statement["Effect"], &statement["Condition"]), (&json!("Allow"), &condition));
         let actions: Vec<String> = texts(&statement["Action"])
             .into_iter()
             .filter(|action| Some(action.as_str()) != without)
@@ -128,7 +134,7 @@ async fn a_controller_with_the_printed_policy_does_all_of_its_work_and_without_o
     main_job(&world).await.unwrap_or_else(|ended| panic!("{}{}", ended.stdout, ended.stderr));
 
     let all = actions(policy);
-    assert!(all.len() >= 18, "{all:#?}");
+    assert!(all.len() >= 19, "{all:#?}");
     for action in all {
         // Asked only of commands that show no invocation for long: the sandbox shows them at once.
         if action == "ssm:ListCommands" {

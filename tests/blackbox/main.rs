@@ -36,6 +36,7 @@ mod outside;
 mod places;
 mod plans;
 mod processes;
+mod replicas;
 mod rollouts;
 mod schemas;
 mod scripted;

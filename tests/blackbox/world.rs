@@ -243,6 +243,8 @@ pub(crate) struct Call {
     /// Of the caller.
     #[serde(default)]
     pub(crate) account: String,
+    #[serde(default)]
+    pub(crate) region: String,
     /// Of an object in S3.
     #[serde(default)]
     pub(crate) key: Option<String>,

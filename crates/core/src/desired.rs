@@ -20,6 +20,7 @@ use crate::plan::{
     CredentialChange, CredentialPlan, HeldEntry, Hold, ObjectAction, ObjectStep, RegistryPlan, SecretAction,
     SecretStep,
 };
+use crate::replica::Replica;
 use crate::report::{Failure, FailureKind};
 use crate::secret::Secret;
 use crate::server::Server;
@@ -71,13 +72,20 @@ pub struct Write {
     pub expects: Precondition,
 }
 
-/// Compares one secret with what its registry should have.
-pub fn secret(spec: &SecretSpec, wish: &Wish, observed: &Observed) -> (SecretStep, Option<Write>) {
+/// Compares one secret with what its registry should have. `replicas` are the copies in other Regions that it should have,
+/// as they were seen.
+pub fn secret(
+    spec: &SecretSpec,
+    wish: &Wish,
+    observed: &Observed,
+    replicas: &[Replica],
+) -> (SecretStep, Option<Write>) {
     let step = |arn: Option<&String>, action| SecretStep {
         location: spec.location.clone(),
         name: spec.name.clone(),
         registry: spec.registry.clone(),
         arn: arn.cloned(),
+        replicas: replicas.to_vec(),
         action,
     };
     let credential = match wish {
@@ -97,7 +105,12 @@ pub fn secret(spec: &SecretSpec, wish: &Wish, observed: &Observed) -> (SecretSte
             let is_there = repository_credentials::parse(content).is_ok_and(|login| login.is(credential));
             if is_there {
                 let version = version.tag.clone();
-                return (step(arn.as_ref(), SecretAction::Unchanged { version }), None);
+                let action = if replicas.iter().any(Replica::is_wanting) {
+                    SecretAction::Replicate { version }
+                } else {
+                    SecretAction::Unchanged { version }
+                };
+                return (step(arn.as_ref(), action), None);
             }
             let content = repository_credentials::render(credential);
             let action = SecretAction::Put { expects: version.tag.clone() };
@@ -398,6 +411,9 @@ fn change(credential: &Credential, published: &PublishedLogins, key: &Fingerprin
 mod tests {
     use super::*;
     use crate::observed::Version;
+    use crate::plan::Plan;
+    use crate::replica::ReplicaState;
+    use crate::report::Verdict;
 
     fn credential(username: &str, password: &str) -> Credential {
         Credential::new(username.into(), password.into(), None).unwrap()
@@ -446,11 +462,11 @@ mod tests {
     #[test]
     fn a_secret_is_created_only_when_it_is_surely_not_there() {
         let wish = Wish::Publish(credential("u", "p"));
-        let (step, write) = secret(&secret_spec(), &wish, &Observed::Absent);
+        let (step, write) = secret(&secret_spec(), &wish, &Observed::Absent, &[]);
         assert_eq!(step.action, SecretAction::Create);
         assert_eq!(write.unwrap().expects, Precondition::Absent);
 
-        let (step, write) = secret(&secret_spec(), &wish, &unknown());
+        let (step, write) = secret(&secret_spec(), &wish, &unknown(), &[]);
         assert!(matches!(step.action, SecretAction::Blocked { .. }));
         assert!(write.is_none());
     }
@@ -461,21 +477,50 @@ mod tests {
         for same in
             [r#"{"username":"u","password":"p"}"#, r#"{ "PASSWORD": "p", "note": 1, "Username": "u" }"#]
         {
-            let (step, write) = secret(&secret_spec(), &wish, &present(same));
+            let (step, write) = secret(&secret_spec(), &wish, &present(same), &[]);
             assert_eq!(step.action, SecretAction::Unchanged { version: "v1".into() }, "{same}");
             assert!(write.is_none());
         }
         for other in [r#"{"username":"u","password":"q"}"#, "", "nonsense", r#"{"username":"u"}"#] {
-            let (step, write) = secret(&secret_spec(), &wish, &present(other));
+            let (step, write) = secret(&secret_spec(), &wish, &present(other), &[]);
             assert_eq!(step.action, SecretAction::Put { expects: "v1".into() }, "{other}");
             assert!(matches!(write.unwrap().expects, Precondition::Holds(version) if version.tag == "v1"));
         }
     }
 
     #[test]
+    fn a_copy_that_is_missing_or_failed_is_asked_for_and_no_value_is_written_for_it() {
+        let failure = || Failure::new(FailureKind::Refused, "cannot copy it", "the name is taken", "free it");
+        let wish = Wish::Publish(credential("u", "p"));
+        let there = present(r#"{"username":"u","password":"p"}"#);
+        let replica = |state| Replica { region: "us-east-1".into(), state };
+        let unchanged = SecretAction::Unchanged { version: "v1".into() };
+        let replicate = SecretAction::Replicate { version: "v1".into() };
+        for (state, expected) in [
+            (ReplicaState::InSync, &unchanged),
+            (ReplicaState::InProgress, &unchanged),
+            (ReplicaState::Unknown { failure: failure() }, &unchanged),
+            (ReplicaState::Missing, &replicate),
+            (ReplicaState::Failed { failure: failure() }, &replicate),
+        ] {
+            let (step, write) = secret(&secret_spec(), &wish, &there, &[replica(state.clone())]);
+            assert_eq!(step.action, *expected, "{state:?}");
+            assert!(write.is_none());
+            let is_right = state == ReplicaState::InSync;
+            let plan = Plan::new(Vec::new(), vec![step], Vec::new(), Vec::new());
+            assert_eq!(plan.stale_places(), usize::from(!is_right), "{state:?}");
+            assert_eq!(plan.verdict() == Verdict::Converged, is_right, "{state:?}");
+        }
+        // What is held stays as it is, its copies too.
+        let hold = Wish::Hold(Hold::SourceFailed);
+        let (step, _) = secret(&secret_spec(), &hold, &there, &[replica(ReplicaState::Missing)]);
+        assert_eq!(step.action, SecretAction::Held { why: Hold::SourceFailed });
+    }
+
+    #[test]
     fn a_held_registry_writes_no_secret() {
         for observed in [Observed::Absent, present("{}"), unknown()] {
-            let (step, write) = secret(&secret_spec(), &Wish::Hold(Hold::SourceFailed), &observed);
+            let (step, write) = secret(&secret_spec(), &Wish::Hold(Hold::SourceFailed), &observed, &[]);
             assert_eq!(step.action, SecretAction::Held { why: Hold::SourceFailed });
             assert!(write.is_none());
         }
@@ -628,7 +673,7 @@ mod tests {
             "ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={\"a.io\":{\"username\":\"u\",\"password\":\"old-secret\"}}\n",
         );
         let shown = format!("{:?}", object(&spec, &wishes, &published, &key()));
-        let secret = format!("{:?}", secret(&secret_spec(), &wishes["harbor"], &published));
+        let secret = format!("{:?}", secret(&secret_spec(), &wishes["harbor"], &published, &[]));
         for text in [shown, secret] {
             assert!(!text.contains("hunter2-hunter2") && !text.contains("old-secret"), "{text}");
         }

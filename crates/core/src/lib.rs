@@ -26,6 +26,7 @@ pub mod pause;
 pub mod plan;
 pub mod platform;
 pub mod probe;
+pub mod replica;
 pub mod report;
 pub mod rollout;
 pub mod saved_plan;

@@ -16,6 +16,7 @@ use crate::host::ClusterName;
 use crate::login::Trial;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use crate::pause::Pause;
+use crate::replica::Replica;
 use crate::report::{Failure, Verdict};
 use crate::rollout::{
     ATTRIBUTES_PER_CALL, CHUNK, Forecast, HostOutcome, HostReport, MaxUnavailable, Policy, SAMPLES_PER_CALL,
@@ -169,6 +170,9 @@ pub struct SecretStep {
     pub registry: RegistryName,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
+    /// Copies in other Regions that it should have, as they were seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Replica>,
     #[serde(flatten)]
     pub action: SecretAction,
 }
@@ -182,6 +186,8 @@ pub enum SecretAction {
     Create,
     /// It holds something else.
     Put { expects: String },
+    /// It holds the credential, and copies of it in other Regions are missing or failed.
+    Replicate { version: String },
     /// Its registry's credential could not be read, so what it holds stays.
     Held { why: Hold },
     /// It cannot be told what it holds.
@@ -291,6 +297,18 @@ pub enum ObjectAction {
     Blocked { failure: Failure },
 }
 
+impl SecretStep {
+    /// Whether it asks Secrets Manager to change anything.
+    pub fn is_write(&self) -> bool {
+        match self.action {
+            SecretAction::Create | SecretAction::Put { .. } | SecretAction::Replicate { .. } => true,
+            SecretAction::Unchanged { .. } | SecretAction::Held { .. } | SecretAction::Blocked { .. } => {
+                false
+            }
+        }
+    }
+}
+
 impl ObjectAction {
     /// What hosts have to load once this is done.
     pub fn revision(&self) -> Option<&Revision> {
@@ -364,15 +382,23 @@ impl Plan {
             SecretAction::Create => 2,
             // DescribeSecret, PutSecretValue, UpdateSecretVersionStage.
             SecretAction::Put { .. } => 3,
-            SecretAction::Unchanged { .. } | SecretAction::Held { .. } | SecretAction::Blocked { .. } => 0,
+            SecretAction::Replicate { .. }
+            | SecretAction::Unchanged { .. }
+            | SecretAction::Held { .. }
+            | SecretAction::Blocked { .. } => 0,
+        };
+        let copies = |step: &SecretStep| {
+            let asks = step.is_write() && step.replicas.iter().any(Replica::is_wanting);
+            // ReplicateSecretToRegions; DescribeSecret, until they are in sync.
+            usize::from(asks) + usize::from(step.is_write() && !step.replicas.is_empty())
         };
         let object = |step: &ObjectStep| match step.action {
             // GetBucketVersioning, PutObject.
             ObjectAction::Create { .. } | ObjectAction::Replace { .. } => 2,
             ObjectAction::Unchanged { .. } | ObjectAction::Blocked { .. } => 0,
         };
-        let stores: usize =
-            secrets.iter().map(secret).sum::<usize>() + objects.iter().map(object).sum::<usize>();
+        let stores: usize = secrets.iter().map(|step| secret(step) + copies(step)).sum::<usize>()
+            + objects.iter().map(object).sum::<usize>();
         let mut estimate = Estimate { calls: stores, seconds: 0 };
         for step in &fleets {
             if let FleetAction::Rollout { estimate: fleet, .. } = &step.action {
@@ -387,12 +413,6 @@ impl Plan {
     /// Whether applying it would write or restart anything.
     pub fn is_empty(&self) -> bool {
         let Self { version: _, registries: _, secrets, objects, fleets, estimate: _, paused: _ } = self;
-        let secret = |step: &SecretStep| match step.action {
-            SecretAction::Create | SecretAction::Put { .. } => true,
-            SecretAction::Unchanged { .. } | SecretAction::Held { .. } | SecretAction::Blocked { .. } => {
-                false
-            }
-        };
         let object = |step: &ObjectStep| match step.action {
             ObjectAction::Create { .. } | ObjectAction::Replace { .. } => true,
             ObjectAction::Unchanged { .. } | ObjectAction::Blocked { .. } => false,
@@ -401,7 +421,7 @@ impl Plan {
             FleetAction::Rollout { forecast, .. } => forecast.hosts > 0,
             FleetAction::Current { .. } | FleetAction::Held { .. } | FleetAction::Blocked { .. } => false,
         };
-        !(secrets.iter().any(secret) || objects.iter().any(object) || fleets.iter().any(fleet))
+        !(secrets.iter().any(SecretStep::is_write) || objects.iter().any(object) || fleets.iter().any(fleet))
     }
 
     /// Every failure that was met while planning.
@@ -412,8 +432,10 @@ impl Plan {
             SecretAction::Unchanged { .. }
             | SecretAction::Create
             | SecretAction::Put { .. }
+            | SecretAction::Replicate { .. }
             | SecretAction::Held { .. } => None,
         });
+        let copies = self.secrets.iter().flat_map(|step| &step.replicas).filter_map(Replica::failure);
         let objects = self.objects.iter().filter_map(|step| match &step.action {
             ObjectAction::Blocked { failure } => Some(failure),
             ObjectAction::Unchanged { .. } | ObjectAction::Create { .. } | ObjectAction::Replace { .. } => {
@@ -429,7 +451,7 @@ impl Plan {
             };
             one.into_iter().chain(others)
         });
-        registries.chain(secrets).chain(objects).chain(held).chain(fleets).collect()
+        registries.chain(secrets).chain(copies).chain(objects).chain(held).chain(fleets).collect()
     }
 
     /// Hosts that are listed as different and cannot be restarted now, of the kinds that count.
@@ -444,8 +466,9 @@ impl Plan {
     /// Secrets and objects that do not hold, or are not known to hold, what was read from the sources.
     pub fn stale_places(&self) -> usize {
         let secret = |step: &&SecretStep| match step.action {
-            SecretAction::Unchanged { .. } => false,
-            SecretAction::Create
+            SecretAction::Unchanged { .. } => !step.replicas.iter().all(Replica::is_right),
+            SecretAction::Replicate { .. }
+            | SecretAction::Create
             | SecretAction::Put { .. }
             | SecretAction::Held { .. }
             | SecretAction::Blocked { .. } => true,
@@ -460,8 +483,12 @@ impl Plan {
     /// What `plan` exits with.
     pub fn verdict(&self) -> Verdict {
         let failed = if self.failures().is_empty() { Verdict::Converged } else { Verdict::Partial };
-        let drift =
-            if self.is_empty() && self.unreached() == 0 { Verdict::Converged } else { Verdict::Drift };
+        let copies = self.secrets.iter().flat_map(|step| &step.replicas).all(Replica::is_right);
+        let drift = if self.is_empty() && self.unreached() == 0 && copies {
+            Verdict::Converged
+        } else {
+            Verdict::Drift
+        };
         failed.worse(drift)
     }
 }

@@ -283,10 +283,12 @@ fn compare<Name: Ord + fmt::Display, Then>(
 }
 
 fn secret(step: &SecretStep) -> SecretPrecondition {
-    let SecretStep { location, name, registry: _, arn: _, action } = step;
+    let SecretStep { location, name, registry: _, arn: _, replicas: _, action } = step;
     let (holds, write) = match action {
         SecretAction::Create => (Holds::Absent, Written::Yes),
-        SecretAction::Put { expects } => (Holds::Version(expects.clone()), Written::Yes),
+        SecretAction::Put { expects: version } | SecretAction::Replicate { version } => {
+            (Holds::Version(version.clone()), Written::Yes)
+        }
         SecretAction::Unchanged { version } => (Holds::Version(version.clone()), Written::No),
         SecretAction::Held { .. } | SecretAction::Blocked { .. } => (Holds::Anything, Written::No),
     };

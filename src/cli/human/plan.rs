@@ -10,6 +10,7 @@ use regcred_core::plan::{
     CredentialPlan, FleetAction, FleetStep, HeldEntry, ObjectAction, ObjectStep, Plan, RegistryPlan,
     SecretAction, SecretStep,
 };
+use regcred_core::replica::ReplicaState;
 use regcred_core::rollout::{Forecast, HostOutcome, HostReport};
 
 use super::{Page, counted, number, pausing, words};
@@ -88,7 +89,10 @@ pub(super) fn secrets(page: &mut Page, steps: &[SecretStep]) {
         let mark = match step.action {
             SecretAction::Create => '+',
             SecretAction::Put { .. } => '~',
-            SecretAction::Unchanged { .. } | SecretAction::Held { .. } | SecretAction::Blocked { .. } => {
+            SecretAction::Unchanged { .. }
+            | SecretAction::Replicate { .. }
+            | SecretAction::Held { .. }
+            | SecretAction::Blocked { .. } => {
                 continue;
             }
         };
@@ -100,6 +104,19 @@ pub(super) fn secrets(page: &mut Page, steps: &[SecretStep]) {
             many => format!("in {}", counted(many.len(), "location")),
         };
         page.line(format!("{mark} secret    {name:<26}  {places}; task definitions need no restart"));
+    }
+    for step in steps {
+        for replica in &step.replicas {
+            let SecretStep { location, name, .. } = step;
+            let region = &replica.region;
+            if step.is_write() && replica.is_wanting() {
+                page.line(format!("+ copy      {name:<26}  in {region}, of the secret in {location}"));
+            } else if replica.state == ReplicaState::InProgress {
+                page.line(format!(
+                    "! copy      {name:<26}  in {region} is not in sync yet with the secret in {location}"
+                ));
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A report, as a person reads it.
 
 use regcred_core::plan::{CredentialPlan, HeldEntry};
+use regcred_core::replica::{Replica, ReplicaState};
 use regcred_core::report::{
     Coverage, FleetOutcome, FleetReport, HostCounts, ObjectReport, Outcome, Report, Revocation, SecretReport,
 };
@@ -63,15 +64,15 @@ fn secrets(page: &mut Page, reports: &[SecretReport]) {
     if reports.is_empty() {
         return;
     }
-    let right = reports.iter().filter(|each| each.outcome.is_right()).count();
+    let right = reports.iter().filter(|each| each.is_right()).count();
     let written = reports.iter().filter(|each| each.outcome.is_write()).count();
     page.line(format!("secrets {}/{}{}", number(right), number(reports.len()), changed(written)));
-    for SecretReport { location, name, registry, arn, outcome } in reports {
+    for SecretReport { location, name, registry, arn, replicas, outcome } in reports {
         match outcome {
             Outcome::Created | Outcome::Replaced => {
                 page.line(format!("  {registry}: {}", arn.as_deref().unwrap_or(name)));
             }
-            Outcome::Unchanged => {}
+            Outcome::Unchanged | Outcome::Replicated => {}
             Outcome::Superseded => {
                 page.line(format!(
                     "  {name} in {location}: another writer came first; the next pass decides"
@@ -81,6 +82,23 @@ fn secrets(page: &mut Page, reports: &[SecretReport]) {
                 page.line(format!("  {name} in {location} stays: {}", words::hold(*why)));
             }
             Outcome::Failed { failure } => page.line(three_lines(failure)),
+        }
+        for Replica { region, state } in replicas {
+            match state {
+                ReplicaState::InSync if outcome.is_write() => {
+                    page.line(format!("  {registry}: its copy in {region} is in sync"));
+                }
+                ReplicaState::InSync => {}
+                ReplicaState::InProgress => page.line(format!(
+                    "  {name} in {location}: its copy in {region} is not in sync yet; the next pass looks again"
+                )),
+                ReplicaState::Missing => {
+                    page.line(format!("  {name} in {location}: there is no copy in {region} yet"));
+                }
+                ReplicaState::Failed { failure } | ReplicaState::Unknown { failure } => {
+                    page.line(three_lines(failure));
+                }
+            }
         }
     }
 }
@@ -112,7 +130,7 @@ fn objects(page: &mut Page, reports: &[ObjectReport]) {
                 page.line(format!("  s3://{bucket}/{key} is revision {revision}"));
                 foreign(page, kept, pruned);
             }
-            Outcome::Unchanged => {}
+            Outcome::Unchanged | Outcome::Replicated => {}
             Outcome::Superseded => {
                 page.line(format!(
                     "  {ecs_config} in {location}: another writer came first; the next pass decides"

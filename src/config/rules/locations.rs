@@ -166,9 +166,14 @@ impl<'a> Rules<'a, '_> {
 /// Whether two locations are surely the same account and Region. Two of which one has a role and the other has not may
 /// be; that shows only when AWS is asked.
 pub(super) fn are_one_place(a: &Location, b: &Location) -> bool {
+    are_one_account(a, b) && a.region == b.region
+}
+
+/// As [`are_one_place`], of the account alone.
+pub(super) fn are_one_account(a: &Location, b: &Location) -> bool {
     let account = |location: &Location| match &location.role {
         Some(role) => aws::role_account(&role.arn).map(str::to_owned),
         None => None,
     };
-    account(a) == account(b) && a.region == b.region && a.endpoint_url == b.endpoint_url
+    account(a) == account(b) && a.endpoint_url == b.endpoint_url
 }

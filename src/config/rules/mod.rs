@@ -10,6 +10,7 @@ mod fleets;
 mod locations;
 mod members;
 mod registries;
+mod replicas;
 mod schedules;
 mod sources;
 mod vault;
@@ -68,6 +69,7 @@ pub(super) fn apply<'a>(
         daemon: daemon?,
     };
     rules.secrets_are_published_once(&config);
+    rules.copies_are_in_nobodys_way(&config);
     rules.sources_are_not_published_to(&config);
     rules.servers_are_listed_once(&config);
     rules.objects_are_written_once(&config);

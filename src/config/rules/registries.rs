@@ -89,7 +89,7 @@ impl Rules<'_, '_> {
     }
 
     fn secret(&mut self, raw: &raw::Secret, path: &KeyPath) -> Option<RepositorySecret> {
-        let raw::Secret { name, kms_key, description, tags, locations, adopt } = raw;
+        let raw::Secret { name, kms_key, description, tags, locations, adopt, replicate_to } = raw;
         let named =
             self.hold(&path.key("name"), "this cannot be the name of a secret", aws::secret_name(name));
         let key = self.hold_given(
@@ -108,7 +108,8 @@ impl Rules<'_, '_> {
         };
         let tagged = self.tags(tags, &path.key("tags"));
         let locations = self.secret_locations(locations.as_deref(), &path.key("locations"));
-        named.and(key).and(described).and(tagged)?;
+        let copied = self.replica_regions(replicate_to, kms_key.as_deref(), path);
+        named.and(key).and(described).and(tagged).and(copied)?;
         Some(RepositorySecret {
             name: name.clone(),
             kms_key: kms_key.clone(),
@@ -116,6 +117,7 @@ impl Rules<'_, '_> {
             tags: tags.clone(),
             locations: locations?,
             adopt: *adopt,
+            replicate_to: replicate_to.clone(),
         })
     }
 

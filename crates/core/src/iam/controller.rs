@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Hosts, Needs, Policy, ReadSource, RestartedFleet, Site, once_each};
+use super::{Hosts, Needs, Policy, ReadSource, RestartedFleet, Site, WrittenSecret, once_each};
+use crate::replica::key_elsewhere;
 
 /// For the role, or the user, with which regcred works in one location.
 pub fn controller(needs: &Needs) -> Value {
@@ -37,6 +38,7 @@ pub fn controller(needs: &Needs) -> Value {
         ],
         secrets.iter().flat_map(|secret| site.secret_arns(&secret.name)),
     );
+    copy_secrets(&mut policy, site, secrets);
     let keys = || secrets.iter().filter_map(|secret| secret.kms_key.as_deref());
     policy.allow_keys(
         "EncryptSecrets",
@@ -49,6 +51,27 @@ pub fn controller(needs: &Needs) -> Value {
     read_sources(&mut policy, site, sources);
     restart(&mut policy, site, fleets);
     policy.done()
+}
+
+/// Secrets Manager makes the copies with the caller's permissions
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ReplicateSecretToRegions.html>).
+fn copy_secrets(policy: &mut Policy, site: &Site, secrets: &[WrittenSecret]) {
+    let copied = || secrets.iter().filter(|secret| !secret.replicate_to.is_empty());
+    let regions = once_each(copied().flat_map(|secret| secret.replicate_to.iter().cloned()));
+    policy.allow_if(
+        "CopySecretsToRegions",
+        &["secretsmanager:ReplicateSecretToRegions"],
+        copied().map(|secret| site.secret_arn(&secret.name)),
+        &json!({ "ForAllValues:StringEquals": { "secretsmanager:AddReplicaRegions": regions } }),
+    );
+    for region in regions {
+        let there = Site { region: region.clone(), account: site.account.clone() };
+        let keys = copied()
+            .filter(|secret| secret.replicate_to.contains(&region))
+            .filter_map(|secret| key_elsewhere(secret.kms_key.as_deref()?));
+        let sid = format!("EncryptCopiesIn{}", region.replace('-', ""));
+        policy.allow_keys(&sid, &["kms:Encrypt", "kms:GenerateDataKey"], &there, "secretsmanager", keys);
+    }
 }
 
 fn read_sources(policy: &mut Policy, site: &Site, sources: &[ReadSource]) {

@@ -38,6 +38,8 @@ pub struct WrittenSecret {
     pub name: String,
     /// The key as the configuration names it: an ARN, an id, or an alias. None: AWS's own.
     pub kms_key: Option<String>,
+    /// The Regions that Secrets Manager copies it to.
+    pub replicate_to: Vec<String>,
 }
 
 /// An ecs.config object.
@@ -136,6 +138,22 @@ impl Policy {
         let resources = once_each(resources);
         if !resources.is_empty() {
             self.0.push(json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }));
+        }
+    }
+
+    /// As [`Policy::allow`], under a condition.
+    fn allow_if(
+        &mut self,
+        sid: &str,
+        actions: &[&str],
+        resources: impl IntoIterator<Item = String>,
+        condition: &Value,
+    ) {
+        let resources = once_each(resources);
+        if !resources.is_empty() {
+            self.0.push(json!({
+                "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources, "Condition": condition,
+            }));
         }
     }
 

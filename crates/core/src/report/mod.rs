@@ -20,6 +20,7 @@ use crate::fingerprint::Revision;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use crate::pause::Pause;
 use crate::plan::{HeldEntry, Hold, RegistryPlan};
+use crate::replica::Replica;
 use crate::rollout::{Ending, HostOutcome, HostReport};
 use crate::stop::StopReason;
 
@@ -52,6 +53,8 @@ pub enum Outcome {
     Created,
     /// It holds what it should now.
     Replaced,
+    /// It held what it should; copies of it in other Regions were asked for.
+    Replicated,
     /// Another writer came first; the next pass decides again.
     Superseded,
     /// What is published stays.
@@ -67,7 +70,7 @@ impl Outcome {
     /// Whether it holds what it should.
     pub fn is_right(&self) -> bool {
         match self {
-            Self::Unchanged | Self::Created | Self::Replaced => true,
+            Self::Unchanged | Self::Created | Self::Replaced | Self::Replicated => true,
             Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
         }
     }
@@ -75,7 +78,7 @@ impl Outcome {
     /// What it makes of the pass, where it is not right.
     fn wrong(&self) -> Option<Verdict> {
         match self {
-            Self::Unchanged | Self::Created | Self::Replaced => None,
+            Self::Unchanged | Self::Created | Self::Replaced | Self::Replicated => None,
             Self::Held { why } => Some(why.verdict()),
             Self::Superseded | Self::Failed { .. } => Some(Verdict::Partial),
         }
@@ -84,7 +87,7 @@ impl Outcome {
     /// Whether something was written.
     pub fn is_write(&self) -> bool {
         match self {
-            Self::Created | Self::Replaced => true,
+            Self::Created | Self::Replaced | Self::Replicated => true,
             Self::Unchanged | Self::Superseded | Self::Held { .. } | Self::Failed { .. } => false,
         }
     }
@@ -97,6 +100,9 @@ pub struct SecretReport {
     pub registry: RegistryName,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
+    /// Copies in other Regions that it should have, as they were seen last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Replica>,
     #[serde(flatten)]
     pub outcome: Outcome,
 }
@@ -230,7 +236,7 @@ impl Report {
         ground: Ground,
     ) -> Self {
         let counts = HostCounts::of(fleets.iter().flat_map(FleetReport::hosts));
-        let secrets_wrong = secrets.iter().filter_map(|each| each.outcome.wrong());
+        let secrets_wrong = secrets.iter().filter_map(SecretReport::wrong);
         let wrong: Vec<Verdict> =
             secrets_wrong.chain(objects.iter().filter_map(ObjectReport::wrong)).collect();
         let places = wrong.len() + fleets.iter().map(FleetReport::unseen).sum::<usize>();
@@ -249,7 +255,11 @@ impl Report {
     pub fn is_idle(&self) -> bool {
         let touched = |outcome: &Outcome| match outcome {
             Outcome::Unchanged | Outcome::Held { .. } => false,
-            Outcome::Created | Outcome::Replaced | Outcome::Superseded | Outcome::Failed { .. } => true,
+            Outcome::Created
+            | Outcome::Replaced
+            | Outcome::Replicated
+            | Outcome::Superseded
+            | Outcome::Failed { .. } => true,
         };
         !self.secrets.iter().any(|each| touched(&each.outcome))
             && !self.objects.iter().any(|each| touched(&each.outcome))
@@ -268,6 +278,18 @@ impl Report {
                 | HostOutcome::Failed { .. }
                 | HostOutcome::Superseded => false,
             })
+    }
+}
+
+impl SecretReport {
+    /// Whether it, and each copy of it, holds the credential that was read.
+    pub fn is_right(&self) -> bool {
+        self.wrong().is_none()
+    }
+
+    fn wrong(&self) -> Option<Verdict> {
+        let copies = self.replicas.iter().all(Replica::is_right);
+        self.outcome.wrong().or((!copies).then_some(Verdict::Partial))
     }
 }
 

@@ -143,7 +143,7 @@ impl World {
     pub(crate) fn pass(&mut self, limit: usize) -> usize {
         let mut wanted = 0;
         for (spec, observed) in &mut self.secrets {
-            if let Some(write) = desired::secret(spec, &self.wishes[&spec.registry], observed).1 {
+            if let Some(write) = desired::secret(spec, &self.wishes[&spec.registry], observed, &[]).1 {
                 wanted += 1;
                 if wanted <= limit {
                     self.writes += 1;
@@ -166,7 +166,7 @@ impl World {
         let secrets = self
             .secrets
             .iter()
-            .map(|(spec, observed)| desired::secret(spec, &self.wishes[&spec.registry], observed).0)
+            .map(|(spec, observed)| desired::secret(spec, &self.wishes[&spec.registry], observed, &[]).0)
             .collect();
         let (spec, observed) = &self.object;
         let object = desired::object(spec, &self.wishes, observed, &key()).0;
