@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Holds the files of deploy/ against the rules of whom they are for: CloudFormation, IAM, systemd, Docker and Terraform. What is held
+# Holds the files of deploy/ against the rules of whom they are for: CloudFormation, IAM, systemd, Docker,
+# Prometheus and Terraform. What is held
 # against regcred itself is in tests/blackbox/deploy. Needs what tests/tools/install.sh installs; .ci/run calls it.
 #
 # Every check runs, whatever became of those before it. Each of them is first shown something wrong, which it has to find.
@@ -116,10 +117,21 @@ hcl() {
   TF_CLI_CONFIG_FILE=$scratch/terraformrc terraform fmt -check -recursive deploy/terraform
 }
 
+# promtool's own tests of the alarms, with series that are made up.
+alarms() {
+  local promtool
+  promtool=$(command -v promtool || printf '%s/promtool' "$tools")
+  sed 's/ > 0.05$/ > 0.05 and/' deploy/prometheus/regcred.rules.yaml >"$scratch/wrong.rules.yaml"
+  finds promtool "$promtool" check rules "$scratch/wrong.rules.yaml" &&
+    "$promtool" check rules deploy/prometheus/regcred.rules.yaml >/dev/null &&
+    "$promtool" test rules deploy/prometheus/regcred.rules.test.yaml
+}
+
 check 'cfn-lint: templates' templates
 check 'parliament: policies' policies
 check 'hclwrite: Terraform' hcl
 check 'hadolint: Dockerfile' dockerfile
+check 'promtool: alarms' alarms
 check 'systemd-analyze verify: units' units
 check 'systemd-analyze security: exposure' exposure
 

