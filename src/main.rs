@@ -12,6 +12,7 @@ mod daemon;
 mod endpoints;
 mod fleet;
 mod http;
+mod lambda;
 mod lease;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
 mod metrics;
@@ -36,9 +37,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::telemetry::Setting;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if lambda::is_meant() {
+        telemetry::start(Setting::Lambda);
+        return ExitCode::from(lambda::run().await);
+    }
     let arguments = cli::Arguments::parse();
-    telemetry::start();
+    telemetry::start(Setting::CommandLine);
     ExitCode::from(Box::pin(cli::run(arguments)).await)
 }

@@ -18,12 +18,26 @@ const CAPPED: [&str; 5] = ["aws_", "h2", "hyper", "rustls", "tower"];
 /// own words where a call fails for it; the SDK says it once for each call, with its error's debug text.
 const UNASKED: &str = "warn,aws_config=error,aws_runtime=error,aws_smithy=error";
 
+/// The same of a Lambda, which nobody watches: how a pass goes is told too.
+const UNASKED_OF_A_LAMBDA: &str = "warn,regcred=info,aws_config=error,aws_runtime=error,aws_smithy=error";
+
+/// What this process is run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    CommandLine,
+    Lambda,
+}
+
 /// Sets logging up for the whole process. `RUST_LOG` chooses levels; without it, [`UNASKED`].
-pub(crate) fn start() {
+pub(crate) fn start(setting: Setting) {
+    let unasked = match setting {
+        Setting::CommandLine => UNASKED,
+        Setting::Lambda => UNASKED_OF_A_LAMBDA,
+    };
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
     let chosen = match std::env::var(env::RUST_LOG) {
         Ok(asked) if !asked.is_empty() => filter.parse_lossy(asked),
-        Ok(_) | Err(_) => filter.parse_lossy(UNASKED),
+        Ok(_) | Err(_) => filter.parse_lossy(unasked),
     };
     let terminal = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

@@ -22,6 +22,7 @@ use super::pause::Pausing;
 use super::render::Rendered;
 use super::snippet::Snippets;
 use crate::config::structure;
+use crate::lambda::Idle;
 
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArguments {
@@ -64,6 +65,8 @@ pub(crate) enum Document {
     Verify,
     /// What `verify --hosts` prints
     VerifyHosts,
+    /// What the Lambda answers to an event that begins nothing
+    Lambda,
 }
 
 /// The schema of a document, as JSON to print.
@@ -84,6 +87,7 @@ pub(crate) fn run(of: Document) -> Value {
         Document::Init => printed::<FirstConfig>(),
         Document::Verify => printed::<Verification>(),
         Document::VerifyHosts => printed::<Audit>(),
+        Document::Lambda => printed::<Idle>(),
     }
 }
 

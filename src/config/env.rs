@@ -4,7 +4,8 @@
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>), and a source reads the
 //! variables that the configuration names, or hands them to a helper or command ([`crate::sources`]).
 
-/// The path of the configuration file, when `--config` does not tell it.
+/// The path of the configuration file, when `--config` does not tell it. Of a Lambda: where the configuration is, which may be
+/// `s3://BUCKET/KEY` or `ssm:NAME` too.
 pub(crate) const CONFIG: &str = "REGCRED_CONFIG";
 
 /// The folder of Docker's `config.json`, and, where it is not set, the home below which that is `.docker`: where
@@ -30,3 +31,10 @@ pub(crate) const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 
 /// Whose life that is: the id of a process.
 pub(crate) const WATCHDOG_PID: &str = "WATCHDOG_PID";
+
+/// The address of Lambda's runtime API, which Lambda sets: this process is a function's
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+pub(crate) const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// The name of the function, which Lambda sets.
+pub(crate) const AWS_LAMBDA_FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";

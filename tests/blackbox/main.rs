@@ -28,6 +28,7 @@ mod http;
 mod iam;
 mod init;
 mod interruption;
+mod lambda;
 mod latecomers;
 mod leases;
 mod lies;

@@ -7,11 +7,12 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The schema of each command's result.
-const SCHEMAS: [(&str, &str); 14] = [
+const SCHEMAS: [(&str, &str); 15] = [
     ("check", include_str!("../../docs/schemas/check.json")),
     ("explain", include_str!("../../docs/schemas/explain.json")),
     ("iam", include_str!("../../docs/schemas/iam.json")),
     ("init", include_str!("../../docs/schemas/init.json")),
+    ("lambda", include_str!("../../docs/schemas/lambda.json")),
     ("lint", include_str!("../../docs/schemas/lint.json")),
     ("pause", include_str!("../../docs/schemas/pause.json")),
     ("plan", include_str!("../../docs/schemas/plan.json")),

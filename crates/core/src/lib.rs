@@ -9,6 +9,7 @@ pub mod credential;
 pub mod desired;
 pub mod document;
 pub mod draft;
+pub mod event;
 pub mod explain;
 pub mod fingerprint;
 pub mod formats;
