@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use regcred_core::lease::{self, Holder, Judgement, LeaseError, Seen, Watch};
-use regcred_core::report::{Failure, FailureKind};
+use regcred_core::report::{Failure, FailureKind, LeaseSight};
 use regcred_core::secret::Secret;
 use regcred_core::stop::StopReason;
 use tokio::sync::Mutex;
@@ -77,7 +77,7 @@ impl Lease {
     /// `name` says to people who this is. Makes no call.
     pub(crate) fn new(s3: &S3, place: &config::State, name: String) -> Result<Self, Failure> {
         let id = state::random_id()?;
-        let key = format!("{}lease.json", place.prefix);
+        let key = key_of(place);
         let standing = Mutex::new(Standing::Outside(Watch::default()));
         let inner =
             Inner { s3: s3.clone(), place: place.clone(), key, name, id, clock: Instant::now(), standing };
@@ -209,29 +209,9 @@ impl Lease {
     }
 
     async fn read(&self) -> Result<Seen, Failure> {
-        let Inner { s3, place, key, .. } = &*self.0;
-        match s3.read(&place.bucket, key).await {
-            ObjectRead::Absent => Ok(Seen::Absent),
-            ObjectRead::Failed(error) => Err(s3.cannot_read(&error, self.cannot("read"), &place.bucket, key)),
-            ObjectRead::Present(object) => {
-                let text = object.content.as_ref().map(Secret::expose);
-                let tag = object.version.tag;
-                match text.ok_or(LeaseError::Malformed).and_then(lease::read) {
-                    Ok(None) => Ok(Seen::Free { tag }),
-                    Ok(Some(holder)) => Ok(Seen::Held { tag, holder }),
-                    Err(why) => {
-                        let remedy = match why {
-                            LeaseError::Malformed => "delete it, when no regcred is at work",
-                            LeaseError::Newer(_) => "use that version here too",
-                        };
-                        let what = self.cannot("read");
-                        Err(Failure::new(FailureKind::Invalid, what, why.to_string(), remedy))
-                    }
-                }
-            }
-        }
+        let Inner { s3, place, .. } = &*self.0;
+        read(s3, place).await
     }
-
     /// Writes it, if nobody else did since: the tag of what is there then, or nothing.
     async fn write(&self, expects: Option<&str>, holder: Option<&Holder>) -> Result<Option<String>, Failure> {
         let Inner { s3, place, key, .. } = &*self.0;
@@ -256,8 +236,8 @@ impl Lease {
     }
 
     fn cannot(&self, what: &str) -> String {
-        let Inner { s3, place, key, .. } = &*self.0;
-        format!("cannot {what} the lease `s3://{}/{key}` in {}", place.bucket, s3.place())
+        let Inner { s3, place, .. } = &*self.0;
+        cannot(what, s3, place)
     }
 
     fn held_by(&self, holder: &Holder) -> Failure {
@@ -268,6 +248,49 @@ impl Lease {
             format!("the lease `s3://{}/{key}` is held by {holder}, who keeps renewing it", place.bucket),
             "wait until it is done, or end it, and run this again",
         )
+    }
+}
+
+fn key_of(place: &config::State) -> String {
+    format!("{}lease.json", place.prefix)
+}
+
+fn cannot(what: &str, s3: &S3, place: &config::State) -> String {
+    format!("cannot {what} the lease `s3://{}/{}` in {}", place.bucket, key_of(place), s3.place())
+}
+
+async fn read(s3: &S3, place: &config::State) -> Result<Seen, Failure> {
+    let key = key_of(place);
+    match s3.read(&place.bucket, &key).await {
+        ObjectRead::Absent => Ok(Seen::Absent),
+        ObjectRead::Failed(error) => {
+            Err(s3.cannot_read(&error, cannot("read", s3, place), &place.bucket, &key))
+        }
+        ObjectRead::Present(object) => {
+            let text = object.content.as_ref().map(Secret::expose);
+            let tag = object.version.tag;
+            match text.ok_or(LeaseError::Malformed).and_then(lease::read) {
+                Ok(None) => Ok(Seen::Free { tag }),
+                Ok(Some(holder)) => Ok(Seen::Held { tag, holder }),
+                Err(why) => {
+                    let remedy = match why {
+                        LeaseError::Malformed => "delete it, when no regcred is at work",
+                        LeaseError::Newer(_) => "use that version here too",
+                    };
+                    let what = cannot("read", s3, place);
+                    Err(Failure::new(FailureKind::Invalid, what, why.to_string(), remedy))
+                }
+            }
+        }
+    }
+}
+
+/// Who holds the lease, for a person to see.
+pub(crate) async fn look(s3: &S3, place: &config::State) -> LeaseSight {
+    match read(s3, place).await {
+        Ok(Seen::Absent | Seen::Free { .. }) => LeaseSight::Free,
+        Ok(Seen::Held { tag: _, holder }) => LeaseSight::Held { holder },
+        Err(failure) => LeaseSight::Unknown { failure },
     }
 }
 

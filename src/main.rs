@@ -46,6 +46,6 @@ async fn main() -> ExitCode {
         return ExitCode::from(lambda::run().await);
     }
     let arguments = cli::Arguments::parse();
-    telemetry::start(Setting::CommandLine);
+    telemetry::start(arguments.setting());
     ExitCode::from(Box::pin(cli::run(arguments)).await)
 }

@@ -18,21 +18,23 @@ const CAPPED: [&str; 5] = ["aws_", "h2", "hyper", "rustls", "tower"];
 /// own words where a call fails for it; the SDK says it once for each call, with its error's debug text.
 const UNASKED: &str = "warn,aws_config=error,aws_runtime=error,aws_smithy=error";
 
-/// The same of a Lambda, which nobody watches: how a pass goes is told too.
-const UNASKED_OF_A_LAMBDA: &str = "warn,regcred=info,aws_config=error,aws_runtime=error,aws_smithy=error";
+/// The same where nobody watches: how a pass goes is told too.
+const UNATTENDED: &str = "warn,regcred=info,aws_config=error,aws_runtime=error,aws_smithy=error";
 
 /// What this process is run as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Setting {
     CommandLine,
+    Daemon,
     Lambda,
 }
 
-/// Sets logging up for the whole process. `RUST_LOG` chooses levels; without it, [`UNASKED`].
+/// Sets logging up for the whole process. `RUST_LOG` chooses levels; without it, [`UNASKED`] or
+/// [`UNATTENDED`].
 pub(crate) fn start(setting: Setting) {
     let unasked = match setting {
         Setting::CommandLine => UNASKED,
-        Setting::Lambda => UNASKED_OF_A_LAMBDA,
+        Setting::Daemon | Setting::Lambda => UNATTENDED,
     };
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
     let chosen = match std::env::var(env::RUST_LOG) {

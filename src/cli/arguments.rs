@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use regcred_core::host::FailedHosts;
 use regcred_core::login::RejectedCandidates;
 
+use crate::telemetry::Setting;
+
 /// Keeps the credentials of private registries right everywhere an Amazon ECS fleet needs them.
 ///
 /// Exit codes: 0 converged, 1 internal error, 2 usage or config, 3 drift found, 4 partly failed or not all hosts
@@ -24,6 +26,13 @@ pub(crate) struct Arguments {
     pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// What the process is run as, for its logs.
+    pub(crate) fn setting(&self) -> Setting {
+        if matches!(self.command, Command::Run(_)) { Setting::Daemon } else { Setting::CommandLine }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -26,7 +26,7 @@ use self::fleets::{Fleets, see_all};
 use crate::apply;
 use crate::config::Fleet;
 use crate::fleet::Openings;
-use crate::lease::{Lease, Patience, Taken};
+use crate::lease::{self, Lease, Patience, Taken};
 use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
@@ -251,7 +251,9 @@ pub(crate) async fn status(context: &Context<'_>) -> Result<Status, Failure> {
         fleets.push(FleetStatus { fleet: name.clone(), location: fleet.location.clone(), sight });
     }
     let ground = context.scope.ground(context.config);
-    let status = Status::new(registry_plans(context, &sighting), secrets, objects, fleets, ground);
+    let place = &context.config.state;
+    let lease = lease::look(&context.locations.at(&place.location).s3, place).await;
+    let status = Status::new(registry_plans(context, &sighting), secrets, objects, fleets, lease, ground);
     Ok(Status { paused: sighting.state.pause, ..status })
 }
 

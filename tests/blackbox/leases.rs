@@ -42,6 +42,8 @@ async fn a_pass_with_nothing_to_do_takes_no_lease_and_one_that_worked_leaves_it_
         let of_lease = calls.iter().filter(|call| call.key.as_deref() == Some(LEASE)).count();
         match command {
             "sync" => assert!(told.code == 0 && of_lease >= 3, "{calls:#?}"),
+            // A status shows who holds it.
+            "status" => assert_eq!((of_lease, writes(&calls)), (1, Vec::new()), "{calls:#?}"),
             _ => assert_eq!(of_lease, 0, "{command}"),
         }
     }
@@ -55,6 +57,11 @@ async fn a_pass_with_nothing_to_do_takes_no_lease_and_one_that_worked_leaves_it_
 async fn whoever_finds_the_lease_held_waits_one_length_and_says_who_holds_it() {
     let world = two_hosts("whoever_finds_the_lease_held");
     let first = at_work(&world).await;
+    let status = world.json(&["status"]).await;
+    let shown = &status.json["lease"];
+    assert_eq!((&shown["lease"], &shown["holder"]["length_ms"]), (&json!("held"), &json!(1000)), "{shown:#}");
+    let said = world.run(&["status"]).await.stdout;
+    assert!(said.contains("At work, by the lease: regcred sync on "), "{said}");
     let before = world.calls().len();
     let began = Instant::now();
     let second = world.run(&["sync"]).await;

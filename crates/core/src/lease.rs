@@ -11,10 +11,11 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who holds the lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {
     /// For people: the command, the machine, the process.
     pub name: String,
@@ -24,6 +25,7 @@ pub struct Holder {
     pub since: DateTime<Utc>,
     /// It writes the lease again well within this time. Milliseconds.
     #[serde(rename = "length_ms", with = "millis")]
+    #[schemars(with = "u64")]
     pub length: Duration,
     /// Counts its writes, so that each of them changes the object.
     pub renewals: u64,

@@ -4,7 +4,7 @@ use regcred_core::fingerprint::Revision;
 use regcred_core::host::HostId;
 use regcred_core::plan::{CredentialPlan, Plan, RegistryPlan};
 use regcred_core::platform::FARGATE;
-use regcred_core::report::{FleetSight, FleetStatus, Holding, HostCounts, Status};
+use regcred_core::report::{FleetSight, FleetStatus, Holding, HostCounts, LeaseSight, Status};
 
 use super::report::revocation;
 use super::{Page, counted, hosts, number, pausing, plan, words};
@@ -18,11 +18,17 @@ pub(crate) fn status(status: &Status) -> String {
         objects,
         fleets,
         revocation: may_revoke,
+        lease,
         paused,
         verdict: _,
     } = status;
     let mut page = Page::default();
     pausing::paused(&mut page, paused.as_ref());
+    match lease {
+        LeaseSight::Free => {}
+        LeaseSight::Held { holder } => page.line(format!("At work, by the lease: {holder}")),
+        LeaseSight::Unknown { failure } => page.line(three_lines(failure)),
+    }
     plan::registries(&mut page, registries);
     plan::secrets(&mut page, secrets);
     plan::objects(&mut page, objects);

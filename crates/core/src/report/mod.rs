@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use counts::HostCounts;
 pub use failure::{Failure, FailureKind};
-pub use status::{FleetSight, FleetStatus, Holding, Status};
+pub use status::{FleetSight, FleetStatus, Holding, LeaseSight, Status};
 pub use verdict::Verdict;
 
 use crate::fingerprint::Revision;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Failure, Ground, HostCounts, Revocation, VERSION, Verdict};
 use crate::fingerprint::Revision;
 use crate::host::{ClusterName, Host, HostId, PENDING_REVISION};
+use crate::lease::Holder;
 use crate::names::{FleetName, LocationName};
 use crate::pause::Pause;
 use crate::plan::{ObjectStep, Plan, RegistryPlan, SecretStep};
@@ -22,10 +23,25 @@ pub struct Status {
     pub objects: Vec<ObjectStep>,
     pub fleets: Vec<FleetStatus>,
     pub revocation: Revocation,
+    pub lease: LeaseSight,
     /// A person wants that nothing is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
     pub verdict: Verdict,
+}
+
+/// Who writes now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "lease", rename_all = "snake_case")]
+pub enum LeaseSight {
+    Free,
+    /// It is at work, or was when it last renewed the lease.
+    Held {
+        holder: Holder,
+    },
+    Unknown {
+        failure: Failure,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -101,6 +117,7 @@ impl Status {
         secrets: Vec<SecretStep>,
         objects: Vec<ObjectStep>,
         fleets: Vec<FleetStatus>,
+        lease: LeaseSight,
         ground: Ground,
     ) -> Self {
         let stores = Plan::new(registries, secrets, objects, Vec::new());
@@ -127,6 +144,6 @@ impl Status {
         let verdict = stores.verdict().worse(hosts).worse(failed).worse(drift);
         let Plan { version: _, registries, secrets, objects, fleets: _, estimate: _, paused: _ } = stores;
         let paused = None;
-        Self { version: VERSION, registries, secrets, objects, fleets, revocation, paused, verdict }
+        Self { version: VERSION, registries, secrets, objects, fleets, revocation, lease, paused, verdict }
     }
 }
