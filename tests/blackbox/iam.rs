@@ -49,7 +49,7 @@ fleets:
     )
 }
 
-fn hosts() -> Vec<HostSpec> {
+pub(crate) fn hosts() -> Vec<HostSpec> {
     let managed = HostSpec {
         platform: Platform::ManagedInstances,
         capacity_provider: Some("managed".into()),
@@ -59,7 +59,7 @@ fn hosts() -> Vec<HostSpec> {
 }
 
 /// A policy as the sandbox's roles have them. It judges no conditions; the configuration here has one, for its copies.
-fn statements(policy: &Value, without: Option<&str>) -> Vec<Statement> {
+pub(crate) fn statements(policy: &Value, without: Option<&str>) -> Vec<Statement> {
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     };
@@ -99,7 +99,7 @@ async fn printed(kind: &str) -> Vec<Value> {
     policies.iter().map(|policy| policy["policy"].clone()).collect()
 }
 
-async fn start(test: &str, statements: Vec<Statement>, options: Options) -> World {
+pub(crate) async fn start(test: &str, statements: Vec<Statement>, options: Options) -> World {
     let role = Role { account: ACCOUNT.into(), name: ROLE.into(), trust: Trust::default(), statements };
     let world = World::start(test, Options { roles: vec![role], ..options }, &config());
     let sdk = world.sdk();
@@ -109,7 +109,7 @@ async fn start(test: &str, statements: Vec<Statement>, options: Options) -> Worl
 }
 
 /// The main job: a first publication, and a changed password. What it said, up to the first pass that did not end well.
-async fn main_job(world: &World) -> Result<(), Ended> {
+pub(crate) async fn main_job(world: &World) -> Result<(), Ended> {
     for password in [None, Some("another-password-of-harbor")] {
         if let Some(password) = password {
             world.set_harbor_password(password);

@@ -1,9 +1,12 @@
 //! deploy/iam: the printed policies of an example, with variables for what differs from account to account.
 
+use regcred_sandbox::Statement;
 use serde_json::Value;
 
 use super::{assert_made, path, read};
+use crate::iam;
 use crate::tools::Program;
+use crate::world::{ACCOUNT as SANDBOX_ACCOUNT, REGION, with_hosts};
 
 /// Whose policies there are.
 pub(super) const KINDS: [&str; 5] = ["controller", "instance", "task-execution", "bucket", "key"];
@@ -123,4 +126,39 @@ fn the_policies_of_roles_fit_into_a_managed_policy() {
         let length = policy.to_string().len();
         assert!(length < 4_096, "{kind}: {length}");
     }
+}
+
+/// A prefix stands for more than the printed policy names, and for nothing less: the main job is done under the template's own
+/// text, with values for its variables. Its statements about keys have conditions, which the sandbox does not judge, and are left
+/// out: the world there has no key.
+#[tokio::test]
+async fn a_controller_with_the_templates_policy_does_all_of_its_work() {
+    let values = |name: &str| match name {
+        "account" => SANDBOX_ACCOUNT,
+        // The world has a bucket for the state and another one for objects.
+        "bucket" => "acme-*",
+        "clusters" => "*",
+        "document" => "regcred-refresh",
+        "dns_suffix" => "amazonaws.com",
+        "ecs_config_prefix" => "prod/",
+        "key_alias" => "alias/regcred",
+        "partition" => "aws",
+        "region" => REGION,
+        "secret_prefix" => "ecs/registry/",
+        "source_parameter_prefix" => "/sources/",
+        "source_secret_prefix" => "sources/",
+        "state_prefix" => "regcred/",
+        _ => panic!("{name} has no value here"),
+    };
+    let text = NAMES
+        .iter()
+        .fold(read("iam/controller.json"), |text, name| text.replace(&format!("${{{name}}}"), values(name)));
+    let mut policy: Value = serde_json::from_str(&text).unwrap();
+    policy["Statement"].as_array_mut().unwrap().retain(|statement| statement.get("Condition").is_none());
+    let mut statements = iam::statements(&policy, None);
+    // The example copies no secret to other Regions, and this world does.
+    statements.push(Statement::allow(&["secretsmanager:ReplicateSecretToRegions"], &["*"]));
+    let world =
+        iam::start("a_controller_with_the_templates_policy", statements, with_hosts(iam::hosts())).await;
+    iam::main_job(&world).await.unwrap_or_else(|ended| panic!("{}{}", ended.stdout, ended.stderr));
 }

@@ -227,3 +227,91 @@ fn the_terraform_module_has_the_defaults_of_the_bootstrap_template() {
     }
     assert_eq!(compared, parameters.as_object().unwrap().len());
 }
+
+/// Whether a pattern of EventBridge takes an event, of what the patterns here use
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>).
+fn takes(pattern: &Value, event: &Value) -> bool {
+    match pattern {
+        Value::Object(members) => members.iter().all(|(name, pattern)| takes(pattern, &event[name])),
+        Value::Array(alternatives) => alternatives.iter().any(|alternative| match alternative.as_object() {
+            None => alternative == event,
+            Some(filter) => match filter.iter().next().map(|(name, value)| (name.as_str(), value)).unwrap() {
+                ("prefix", prefix) => event.as_str().unwrap().starts_with(prefix.as_str().unwrap()),
+                ("wildcard", pattern) => fits(pattern.as_str().unwrap(), event.as_str().unwrap()),
+                ("numeric", limit) if limit[0] == "<=" => event.as_f64() <= limit[1].as_f64(),
+                (name, _) => panic!("no pattern here has {name}"),
+            },
+        }),
+        _ => panic!("a pattern has lists at its ends"),
+    }
+}
+
+/// A star stands for any text.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == text };
+    let Some(rest) = text.strip_prefix(before) else { return false };
+    (0..=rest.len()).any(|at| rest.is_char_boundary(at) && fits(after, &rest[at..]))
+}
+
+/// The template with the defaults of its parameters in the places of `Ref`.
+fn with_defaults(value: &Value, parameters: &Value) -> Value {
+    match value {
+        Value::Object(members) => match members.get("Ref").and_then(Value::as_str) {
+            Some(name) => parameters[name]["Default"].clone(),
+            None => {
+                members.iter().map(|(name, value)| (name.clone(), with_defaults(value, parameters))).collect()
+            }
+        },
+        Value::Array(values) => values.iter().map(|value| with_defaults(value, parameters)).collect(),
+        _ => value.clone(),
+    }
+}
+
+#[test]
+fn the_rules_of_the_lambda_take_the_events_of_sources_and_of_hosts_that_join() {
+    let template = yaml(&read("lambda/template.yaml"));
+    let events =
+        with_defaults(&template["Resources"]["Function"]["Properties"]["Events"], &template["Parameters"]);
+    let event = |name: &str| -> Value {
+        serde_json::from_str(&read(&format!("../tests/events/{name}.json"))).unwrap()
+    };
+    let (secret, host) = (event("secret-label-updated"), event("container-instance-state-change"));
+    let changed = |event: &Value, name: &str, value: Value| {
+        let mut event = event.clone();
+        event["detail"][name] = value;
+        event
+    };
+    let pattern = &events["SourceChanged"]["Properties"]["Pattern"];
+    let of_source = changed(&secret, "name", json!("regcred/sources/hub"));
+    assert!(takes(pattern, &of_source));
+    for other in [secret, changed(&of_source, "labelUpdated", json!("MINE")), host.clone()] {
+        assert!(!takes(pattern, &other), "{other}");
+    }
+    let pattern = &events["HostJoined"]["Properties"]["Pattern"];
+    let joined = changed(&host, "version", json!(3));
+    assert!(takes(pattern, &joined));
+    for other in [
+        host,
+        changed(&joined, "agentConnected", json!(false)),
+        changed(&joined, "status", json!("DRAINING")),
+        of_source,
+    ] {
+        assert!(!takes(pattern, &other), "{other}");
+    }
+}
+
+#[test]
+fn the_lambda_is_given_what_is_built_and_told_by_a_variable_that_is_read() {
+    let template = yaml(&read("lambda/template.yaml"));
+    let function = &template["Resources"]["Function"]["Properties"];
+    assert_eq!(function["CodeUri"], "../../target/regcred-lambda-x86_64.zip");
+    assert!(read("../package/run").contains("$target/regcred-lambda-$arch.zip"));
+    let variables = read("../src/config/env.rs");
+    for name in function["Environment"]["Variables"].as_object().unwrap().keys() {
+        assert!(variables.contains(&format!("= \"{name}\";")), "{name}");
+    }
+    assert_eq!(
+        (&function["Runtime"], &function["Handler"]),
+        (&json!("provided.al2023"), &json!("bootstrap"))
+    );
+}

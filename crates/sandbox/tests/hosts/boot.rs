@@ -161,6 +161,28 @@ async fn whatever_s3_answers_but_the_object_leaves_the_file_as_it_is() {
     }
 }
 
+/// What the drop-in puts in front, with less patience: the script and all that it started are gone, and nothing is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_s3_that_does_not_answer_costs_the_time_that_the_unit_gives_and_leaves_the_file_as_it_is() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    for aws in [None, aws()] {
+        let world = world(&Played::in_a_shell(), |spec| spec.aws_cli = aws);
+        let script = world.host.root().unwrap().parent().unwrap().join("boot.sh");
+        fs::write(&script, boot_script(&endpoint)).unwrap();
+        let line = read("50-regcred.conf");
+        let line = line.lines().find_map(|line| line.strip_prefix("ExecStartPre=-")).unwrap();
+        let line = line
+            .replace(" 45 /usr/local/sbin/regcred-fetch-auth", &format!(" 3 /bin/sh {}", script.display()));
+        assert!(line.starts_with("/usr/bin/timeout --kill-after=5 3 "), "{line}");
+        let began = std::time::Instant::now();
+        let ended = world.host.run(&format!("#!/bin/sh\n{line}\n"), PATIENCE).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60), "{ended:?}");
+        assert_ne!(ended.exit_code, 0, "{ended:?}");
+        assert_eq!((world.config(), world.leavings()), (old_config(), Vec::new()), "{ended:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_no_agent_could_use_leaves_the_file_as_it_is() {
     let long = format!("{OLD}#{}\n", "x".repeat(1_000_001));
