@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use regcred_core::names::LocationName;
 use regcred_core::report::Failure;
 
@@ -34,6 +35,8 @@ pub(super) struct Ready {
     pub(super) locations: Locations,
     /// As this environment sees it. Kept, so that a holder that is seen dead by one invocation is dead for the next.
     pub(super) lease: Lease,
+    /// When the last pass over everything began that left nothing undone.
+    pub(super) settled: Option<DateTime<Utc>>,
 }
 
 impl Environment {
@@ -48,7 +51,7 @@ impl Environment {
 
     /// The configuration as it is now. The clients stay as long as the locations are the same ones: a new set would take on every
     /// role anew.
-    pub(super) async fn ready(&mut self) -> Result<&Ready, LambdaError> {
+    pub(super) async fn ready(&mut self) -> Result<&mut Ready, LambdaError> {
         let place = self.place.as_ref().map_err(Failure::clone)?;
         let text = place.text(&self.own).await?;
         let last = self.ready.take();
@@ -69,7 +72,7 @@ impl Environment {
                     std::env::var(env::AWS_LAMBDA_FUNCTION_NAME).unwrap_or_default()
                 ));
                 let lease = Lease::new(&locations.at(&config.state.location).s3, &config.state, name)?;
-                Ready { text, config, locations, lease }
+                Ready { text, config, locations, lease, settled: None }
             }
         };
         Ok(self.ready.insert(ready))

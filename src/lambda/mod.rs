@@ -17,6 +17,7 @@ use std::ffi::OsStr;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
+use chrono::Utc;
 use futures_util::FutureExt as _;
 use regcred_core::event::{Command, Event, Named};
 use regcred_core::host::FailedHosts;
@@ -81,7 +82,7 @@ async fn invoke(environment: &mut Environment, invocation: &Invocation) -> Resul
     let answered = AssertUnwindSafe(answer(environment, invocation)).catch_unwind();
     // What broke is dropped with the invocation; the environment makes anew what it misses.
     let answered = answered.instrument(span.clone()).await.unwrap_or_else(|_| Err(LambdaError::panic()));
-    let answered = answered.and_then(|answer| answer.into_json());
+    let answered = answered.and_then(Answer::into_json);
     if let Err(error) = &answered {
         span.in_scope(|| log::error(error));
     }
@@ -100,7 +101,8 @@ async fn answer(environment: &mut Environment, invocation: &Invocation) -> Resul
         match event {
             Event::Command(command) => obey(ready, &stop, command).await,
             Event::Tick => pass(ready, &stop, request_id).await,
-            Event::LabelMoved(_) | Event::HostChanged(_) => match worth(&event, &ready.config) {
+            Event::LabelMoved(_) | Event::HostChanged(_) => match worth(&event, &ready.config, ready.settled)
+            {
                 Worth::Pass { why } => {
                     tracing::info!(%why, "an event begins a pass");
                     pass(ready, &stop, request_id).await
@@ -112,7 +114,7 @@ async fn answer(environment: &mut Environment, invocation: &Invocation) -> Resul
             },
         }
     };
-    deadline::within(invocation.time_left(), &stop, work).await
+    deadline::within(invocation.time_left(), &stop, Box::pin(work)).await
 }
 
 /// Does what somebody asked for, and answers with what came of it, whatever that is.
@@ -138,9 +140,10 @@ async fn obey(ready: &Ready, stop: &StopSwitch, command: Command) -> Result<Answ
 
 /// A whole pass that nobody waits for: its report goes to the log, and it fails where a person has to look. Whoever holds the
 /// lease all the time does the work, so that is no failure.
-async fn pass(ready: &Ready, stop: &StopSwitch, request_id: &str) -> Result<Answer, LambdaError> {
+async fn pass(ready: &mut Ready, stop: &StopSwitch, request_id: &str) -> Result<Answer, LambdaError> {
     let (failed, rejected) = (FailedHosts::LeaveAlone, RejectedCandidates::LeaveAlone);
     let scope = scope_of(ready, &Named::default())?;
+    let began = Utc::now();
     let report = match sync(ready, stop, &scope, failed, rejected).await {
         Ok(report) => report,
         Err(failure) if failure.kind == FailureKind::Leased => {
@@ -151,6 +154,9 @@ async fn pass(ready: &Ready, stop: &StopSwitch, request_id: &str) -> Result<Answ
         Err(failure) => return Err(failure.into()),
     };
     log::report(request_id, &report);
+    if report.verdict == Verdict::Converged {
+        ready.settled = Some(began);
+    }
     match LambdaError::of_report(&report) {
         Some(error) => Err(error),
         None => Ok(Answer::Report(Box::new(report))),

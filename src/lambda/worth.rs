@@ -3,6 +3,7 @@
 //! Events begin passes and never narrow them; so the question is only whether there may be anything to do. In doubt there is: a
 //! pass that finds nothing costs a few calls, and one that was not begun waits for the schedule.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use regcred_core::event::{Arrival, Event, HostChanged, LabelMoved};
 
 use crate::config::{Config, Members, SourceReference};
@@ -13,14 +14,28 @@ pub(super) enum Worth {
     Nothing { why: String },
 }
 
-/// Judges an event by the configuration. What is asked for by a command or a schedule is always worth it.
-pub(super) fn worth(event: &Event, config: &Config) -> Worth {
+/// How much later than an event a pass has to have begun to have seen what the event tells of: what AWS lists lags behind, and so may
+/// clocks.
+const LAG: TimeDelta = TimeDelta::minutes(1);
+
+/// Judges an event by the configuration, and by when the last pass over all of it began that left nothing undone. What is asked for
+/// by a command or a schedule is always worth it.
+pub(super) fn worth(event: &Event, config: &Config, settled: Option<DateTime<Utc>>) -> Worth {
     match event {
         Event::Command(_) => Worth::Pass { why: "somebody asked for it".to_owned() },
         Event::Tick => Worth::Pass { why: "its time has come".to_owned() },
-        Event::LabelMoved(moved) => of_label(moved, config),
-        Event::HostChanged(changed) => of_host(changed, config),
+        Event::LabelMoved(moved) => unless_seen(moved.at, settled).unwrap_or_else(|| of_label(moved, config)),
+        Event::HostChanged(changed) => {
+            unless_seen(changed.at, settled).unwrap_or_else(|| of_host(changed, config))
+        }
     }
+}
+
+/// A fleet that grows sends many events of each host, which wait in line behind the pass that the first of them began.
+fn unless_seen(at: Option<DateTime<Utc>>, settled: Option<DateTime<Utc>>) -> Option<Worth> {
+    let (at, settled) = (at?, settled?);
+    (at + LAG < settled)
+        .then(|| Worth::Nothing { why: format!("a pass that began at {settled} left nothing undone") })
 }
 
 fn of_label(moved: &LabelMoved, config: &Config) -> Worth {
@@ -122,7 +137,7 @@ fleets:
         ] {
             let (arns, labels) = (vec![arn(suffixed)], vec![label.to_owned()]);
             let event = Event::LabelMoved(LabelMoved { name: name.to_owned(), arns, labels, at: None });
-            let worth = worth(&event, &config);
+            let worth = worth(&event, &config, None);
             assert_eq!(matches!(worth, Worth::Pass { .. }), expected, "{name} {label}: {worth:?}");
         }
     }
@@ -140,8 +155,27 @@ fleets:
         ] {
             let (cluster, instance) = (cluster.to_owned(), instance.to_owned());
             let event = Event::HostChanged(HostChanged { cluster, instance, arrival, at: None });
-            let worth = worth(&event, &config);
+            let worth = worth(&event, &config, None);
             assert_eq!(matches!(worth, Worth::Pass { .. }), expected, "{worth:?}");
+        }
+    }
+
+    #[test]
+    fn what_happened_well_before_a_pass_that_left_nothing_undone_is_not_worth_another() {
+        let config = config();
+        let at = |text: &str| Some(text.parse().unwrap());
+        let settled = at("2026-11-30T12:00:00Z");
+        for (happened, settled, expected) in [
+            (at("2026-11-30T11:58:59Z"), settled, false),
+            (at("2026-11-30T11:59:00Z"), settled, true),
+            (at("2026-11-30T12:00:01Z"), settled, true),
+            (at("2026-11-30T11:00:00Z"), None, true),
+            (None, settled, true),
+        ] {
+            let (cluster, instance) = ("batch".to_owned(), "i-00000000".to_owned());
+            let changed = HostChanged { cluster, instance, arrival: Arrival::New, at: happened };
+            let worth = worth(&Event::HostChanged(changed), &config, settled);
+            assert_eq!(matches!(worth, Worth::Pass { .. }), expected, "{happened:?}: {worth:?}");
         }
     }
 }

@@ -105,6 +105,7 @@ fn event(text: &str) -> Value {
 
 fn label_moved(name: &str) -> Value {
     let mut event = event(include_str!("../events/secret-label-updated.json"));
+    event["time"] = json!(chrono::Utc::now());
     event["detail"]["name"] = json!(name);
     event["resources"] = json!([format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-a1b2c3")]);
     event
@@ -112,6 +113,7 @@ fn label_moved(name: &str) -> Value {
 
 fn host_changed(id: &str, cluster: &str) -> Value {
     let mut event = event(include_str!("../events/container-instance-state-change.json"));
+    event["time"] = json!(chrono::Utc::now());
     event["detail"]["ec2InstanceId"] = json!(id);
     event["detail"]["clusterArn"] = json!(format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}"));
     event
@@ -179,7 +181,8 @@ async fn a_moved_label_begins_a_pass_where_it_is_a_sources_and_nothing_otherwise
 
     let mut another = label_moved("sources/harbor");
     another["detail"]["labelUpdated"] = json!("NEXT");
-    let as_documented = event(include_str!("../events/secret-label-updated.json"));
+    let mut as_documented = event(include_str!("../events/secret-label-updated.json"));
+    as_documented["time"] = json!(chrono::Utc::now());
     // What regcred publishes makes events as well.
     for payload in [as_documented, another, label_moved("ecs/registry/harbor")] {
         let (answer, calls) = function.watched(&world, &payload).await;
@@ -201,7 +204,11 @@ async fn a_host_that_joins_is_proven_when_ecs_tells_of_it_and_one_that_is_known_
     assert_eq!(count(&calls, "SendCommand"), 1);
     assert_eq!(world.pulls_with(GOOD[1], HARBOR_IMAGE), Some(sha256("harbor-password-1")));
 
-    let as_documented = event(include_str!("../events/container-instance-state-change.json"));
+    let mut as_documented = event(include_str!("../events/container-instance-state-change.json"));
+    as_documented["time"] = json!(chrono::Utc::now());
+    // Of before the last pass, which left nothing undone.
+    let mut late = host_changed(GOOD[1], "web");
+    late["time"] = json!("2016-12-06T16:41:06Z");
     let mut known = host_changed(GOOD[1], "web");
     known["detail"]["attributes"] = json!([{ "name": "regcred.revision", "value": "r0123456789abcdef" }]);
     let mut away = host_changed(GOOD[1], "web");
@@ -210,6 +217,7 @@ async fn a_host_that_joins_is_proven_when_ecs_tells_of_it_and_one_that_is_known_
         (as_documented, "no fleet has cluster `default`"),
         (known, "a pass has seen to"),
         (away, "is not connected"),
+        (late, "left nothing undone"),
     ] {
         let (answer, calls) = function.watched(&world, &payload).await;
         assert!(answer["nothing_to_do"].as_str().unwrap().contains(why), "{answer}");
