@@ -16,7 +16,7 @@ use regcred_core::report::{Failure, FailureKind};
 use regcred_core::script::VersionId;
 
 use crate::config::{Fleet, Members};
-use crate::fleet::{self, FleetObservation, HostScript, Mode, ObjectPlace, Probed, RecordPlace};
+use crate::fleet::{self, Everyone, FleetObservation, HostScript, Mode, ObjectPlace, Probed, RecordPlace};
 use crate::observe::{self, Context, SeenObject};
 use crate::state::State;
 
@@ -69,7 +69,8 @@ async fn ask(
     let (hosts, unseen) = match &fleet.members {
         Members::Clusters(patterns) => {
             let (clusters, unmeant) = fleet::clusters(clients, name, patterns).await?;
-            let (hosts, mut unseen) = fleet::observe_to_ask(clients, name, &clusters).await?;
+            let Everyone { hosts, agent_versions: _, mut unseen } =
+                fleet::observe_everyone(clients, name, &clusters).await?;
             unseen.extend(unmeant);
             (hosts, unseen)
         }

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod config;
 mod daemon;
+mod doctor;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
 mod endpoints;
 mod fleet;
@@ -21,6 +22,7 @@ mod preflight;
 mod progress;
 mod reconcile;
 mod registries;
+mod release;
 mod scope;
 mod settings;
 mod side_by_side;

@@ -362,7 +362,8 @@ fn cannot_write(s3: &S3, place: &config::State) -> String {
     format!("cannot write the state `s3://{}/{}` in {}", place.bucket, key(place), s3.place())
 }
 
-fn key(place: &config::State) -> String {
+/// Of the state's object.
+pub(crate) fn key(place: &config::State) -> String {
     format!("{}state.json", place.prefix)
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Instance {
     pub status: String,
     pub agent_connected: bool,
     pub attributes: Vec<(String, Option<String>)>,
+    /// Such as `1.105.1`.
+    pub agent_version: Option<String>,
     /// The name of the one that it came from.
     pub capacity_provider: Option<String>,
 }
@@ -130,6 +132,7 @@ impl Ecs {
                     id: instance.ec2_instance_id.unwrap_or_default(),
                     status: instance.status.unwrap_or_default(),
                     agent_connected: instance.agent_connected,
+                    agent_version: instance.version_info.and_then(|info| info.agent_version),
                     attributes: attributes.into_iter().map(|each| (each.name, each.value)).collect(),
                     capacity_provider: instance.capacity_provider_name,
                 }
@@ -179,6 +182,30 @@ impl Ecs {
         call.send().await.map(|_| ()).map_err(|error| {
             AwsError::of(
                 "ecs:PutAttributes",
+                self.place.arn("ecs", &format!("container-instance/{cluster}/*")),
+                &self.place.text,
+                &error,
+            )
+        })
+    }
+
+    /// Deletes at most ten attributes in one call: pairs of a container instance's ARN and a name. None is deleted if it fails.
+    pub(crate) async fn forget(
+        &self,
+        cluster: &str,
+        attributes: &[(String, String)],
+    ) -> Result<(), AwsError> {
+        let attributes = attributes
+            .iter()
+            .map(|(arn, name)| {
+                let attribute = Attribute::builder().name(name).target_type(TargetType::ContainerInstance);
+                attribute.target_id(arn).build().expect("the name, the one required member, is set")
+            })
+            .collect();
+        let call = self.client.delete_attributes().cluster(cluster).set_attributes(Some(attributes));
+        call.send().await.map(|_| ()).map_err(|error| {
+            AwsError::of(
+                "ecs:DeleteAttributes",
                 self.place.arn("ecs", &format!("container-instance/{cluster}/*")),
                 &self.place.text,
                 &error,

@@ -2,12 +2,16 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_s3 as sdk;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use chrono::{DateTime, Utc};
+use regcred_core::doctor::{Expiry, PublicAccess};
 use regcred_core::observed::Version;
 use regcred_core::report::Failure;
 use regcred_core::secret::Secret;
 use sdk::primitives::ByteStream;
-use sdk::types::{BucketVersioningStatus, ServerSideEncryption};
+use sdk::types::{BucketVersioningStatus, ExpirationStatus, ServerSideEncryption};
 use zeroize::Zeroizing;
 
 use super::{AwsError, AwsErrorKind, Place};
@@ -44,7 +48,7 @@ pub(crate) enum BytesRead {
     /// It is larger than [`LARGEST`].
     TooLarge,
     Absent,
-    Failed(AwsError),
+    Failed(Box<AwsError>),
 }
 
 enum Fetched {
@@ -104,7 +108,7 @@ impl S3 {
             Fetched::Present(Some(bytes), _, _) => BytesRead::Present(bytes),
             Fetched::Present(None, _, _) => BytesRead::TooLarge,
             Fetched::Absent => BytesRead::Absent,
-            Fetched::Failed(error) => BytesRead::Failed(error),
+            Fetched::Failed(error) => BytesRead::Failed(Box::new(error)),
         }
     }
 
@@ -199,6 +203,81 @@ impl S3 {
                 &self.place.text,
                 &error,
             )),
+        }
+    }
+
+    /// Whether the bucket is there and may be listed: what `s3:ListBucket` allows.
+    pub(crate) async fn head_bucket(&self, bucket: &str) -> Result<(), AwsError> {
+        match self.client.head_bucket().bucket(bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.of_bucket("s3:ListBucket", bucket, &error)),
+        }
+    }
+
+    /// Whether an enabled lifecycle rule removes noncurrent versions.
+    pub(crate) async fn noncurrent_expiry(&self, bucket: &str) -> Result<Expiry, AwsError> {
+        match self.client.get_bucket_lifecycle_configuration().bucket(bucket).send().await {
+            Ok(answer) => {
+                let removes = answer.rules.unwrap_or_default().iter().any(|rule| {
+                    rule.status == ExpirationStatus::Enabled && rule.noncurrent_version_expiration.is_some()
+                });
+                Ok(if removes { Expiry::Some } else { Expiry::None })
+            }
+            // A bucket without rules has no configuration.
+            Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => Ok(Expiry::None),
+            Err(error) => Err(self.of_bucket("s3:GetLifecycleConfiguration", bucket, &error)),
+        }
+    }
+
+    /// Whether the bucket's own public access block is on in all four ways.
+    pub(crate) async fn public_access(&self, bucket: &str) -> Result<PublicAccess, AwsError> {
+        match self.client.get_public_access_block().bucket(bucket).send().await {
+            Ok(answer) => {
+                let all = answer.public_access_block_configuration.is_some_and(|block| {
+                    [
+                        block.block_public_acls,
+                        block.ignore_public_acls,
+                        block.block_public_policy,
+                        block.restrict_public_buckets,
+                    ]
+                    .iter()
+                    .all(|setting| *setting == Some(true))
+                });
+                Ok(if all { PublicAccess::Blocked } else { PublicAccess::NotBlocked })
+            }
+            Err(error) if error.code() == Some("NoSuchPublicAccessBlockConfiguration") => {
+                Ok(PublicAccess::NotBlocked)
+            }
+            Err(error) => Err(self.of_bucket("s3:GetBucketPublicAccessBlock", bucket, &error)),
+        }
+    }
+
+    fn of_bucket<E>(&self, action: &'static str, bucket: &str, error: &SdkError<E, HttpResponse>) -> AwsError
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let arn = format!("arn:{}:s3:::{bucket}", self.place.partition());
+        AwsError::of(action, arn, &self.place.text, error)
+    }
+
+    /// The keys in the bucket that begin with `prefix`.
+    pub(crate) async fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.of_bucket("s3:ListBucket", bucket, &error))?;
+            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+        }
+        Ok(keys)
+    }
+
+    /// Deletes the current version; in a versioned bucket, a marker hides it.
+    pub(crate) async fn delete(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
+        match self.client.delete_object().bucket(bucket).key(key).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(AwsError::of("s3:DeleteObject", self.arn(bucket, key), &self.place.text, &error))
+            }
         }
     }
 

@@ -289,6 +289,13 @@ impl SecretsManager {
         }
     }
 
+    pub(crate) async fn untag(&self, arn: &str, key: &str) -> Result<(), AwsError> {
+        match self.client.untag_resource().secret_id(arn).tag_keys(key).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(AwsError::of("secretsmanager:UntagResource", arn, &self.place.text, &error)),
+        }
+    }
+
     pub(crate) async fn tag(&self, arn: &str, tags: &[(String, String)]) -> Result<(), AwsError> {
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         match self.client.tag_resource().secret_id(arn).set_tags(Some(tags)).send().await {

@@ -71,12 +71,17 @@ pub(crate) enum Command {
     /// Try credentials at their registries, those of the sources or those that are published, or ask hosts what they hold;
     /// change nothing
     Verify(VerifyArguments),
+    /// Look at all that the configuration needs, permissions, buckets, documents, hosts, and print the fix for what is not there;
+    /// write nothing
+    Doctor(super::doctor::DoctorArguments),
     /// Draft a first configuration from what is found: Docker's file, an ecs.config in S3, the account's clusters
     Init(super::init::InitArguments),
     /// Hold the configuration against every rule
     Check,
     /// Print the JSON Schema of the configuration, or of a result
     Schema(super::schema::SchemaArguments),
+    /// End regcred's ownership of all that it kept: tags, attributes, its own objects; leave values and files as they are
+    Release(super::release::ReleaseArguments),
     /// Print the completions of a shell, to be put where it looks for them
     Completions(CompletionsArguments),
     /// Print a manual page, for `man -l -`

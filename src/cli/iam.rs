@@ -46,6 +46,8 @@ pub(crate) enum PolicyOf {
     Bucket,
     /// A key of your own: what it refuses
     Key,
+    /// What `regcred release` needs besides the policy of the controller
+    Release,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -113,6 +115,15 @@ fn policies_of(
                 place.role.as_ref().map_or("the role or user that regcred runs as", |role| &role.arn);
             vec![made(attach_to.to_owned(), iam::controller(needs))]
         }
+        PolicyOf::Release => {
+            let policy = iam::release(needs);
+            if policy["Statement"].as_array().is_none_or(Vec::is_empty) {
+                return Ok(Vec::new());
+            }
+            let attach_to =
+                place.role.as_ref().map_or("the role or user that regcred runs as", |role| &role.arn);
+            vec![made(attach_to.to_owned(), policy)]
+        }
         PolicyOf::Instance if needs.objects.is_empty() => Vec::new(),
         PolicyOf::Instance => {
             vec![made("the role of the container instances".to_owned(), iam::instance(needs))]
@@ -155,7 +166,7 @@ fn keys<'a>(config: &'a Config, name: &LocationName) -> BTreeSet<&'a str> {
 }
 
 /// What the configuration has in one location.
-fn needs(config: &Config, name: &LocationName, site: Site) -> Needs {
+pub(super) fn needs(config: &Config, name: &LocationName, site: Site) -> Needs {
     let Config { state, locations: _, registries, ecs_configs, fleets, schedules: _, windows: _, daemon: _ } =
         config;
     let place = StatePlace { bucket: state.bucket.clone(), prefix: state.prefix.clone() };
@@ -214,7 +225,7 @@ fn read_source(source: &SourceReference, name: &LocationName) -> Option<ReadSour
 }
 
 /// The account of a location: its role's, or else the one that is named.
-fn account_of(place: &Location, named: Option<&AccountId>) -> String {
+pub(super) fn account_of(place: &Location, named: Option<&AccountId>) -> String {
     let of_role = place.role.as_ref().and_then(|role| role.arn.split(':').nth(4));
     let named = named.map(ToString::to_string);
     of_role.map(str::to_owned).or(named).unwrap_or_else(|| "*".to_owned())

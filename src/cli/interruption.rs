@@ -68,6 +68,16 @@ impl Interruption {
         self.stop("ended in the middle of a pass".to_owned(), why, remedy)
     }
 
+    /// A release was ended.
+    pub(super) fn of_a_release(self) -> Stop {
+        let why = format!("{} came; some marks may be gone, and some not", self.name());
+        self.stop(
+            "interrupted before all was released".to_owned(),
+            why,
+            "run it again: it goes on from there",
+        )
+    }
+
     fn stop(self, what: String, why: String, remedy: &str) -> Stop {
         Stop::Interrupted { by: self, failure: Failure::new(FailureKind::Refused, what, why, remedy) }
     }

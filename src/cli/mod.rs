@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod explain;
 mod human;
 mod iam;
@@ -17,6 +18,7 @@ mod pass;
 mod pause;
 mod plan;
 mod progress;
+mod release;
 mod render;
 mod run;
 #[cfg(feature = "sandbox")]
@@ -78,9 +80,11 @@ pub(crate) async fn run(arguments: Arguments) -> u8 {
         Command::Explain(arguments) => explain::run(config, arguments, output).await,
         Command::Render(arguments) => render::run(config, arguments, output).await,
         Command::Iam(arguments) => iam::run(config, arguments, output).await,
+        Command::Release(arguments) => release::run(config, arguments, output).await,
         Command::Snippet(arguments) => snippet::run(config, arguments, output).await,
         Command::Lint(arguments) => lint::run(config, arguments, output).await,
         Command::Verify(arguments) => verify::run(config, arguments, output).await,
+        Command::Doctor(arguments) => doctor::run(config, arguments, output).await,
         Command::Init(arguments) => init::run(arguments, output).await,
         Command::Check => {
             let checked = check::run(config);

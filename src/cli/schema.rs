@@ -5,8 +5,10 @@
 
 use clap::{Args, ValueEnum};
 use regcred_core::audit::Audit;
+use regcred_core::doctor::Diagnosis;
 use regcred_core::login::verification::Verification;
 use regcred_core::plan::Plan;
+use regcred_core::release::Release;
 use regcred_core::report::{Report, Status};
 use regcred_core::saved_plan::SavedPlan;
 use schemars::generate::SchemaSettings;
@@ -59,6 +61,10 @@ pub(crate) enum Document {
     Snippet,
     /// What `iam` prints
     Iam,
+    /// What `doctor` prints
+    Doctor,
+    /// What `release` prints
+    Release,
     /// What `init` prints
     Init,
     /// What `verify` prints, with `--published` too
@@ -84,6 +90,8 @@ pub(crate) fn run(of: Document) -> Value {
         Document::Render => printed::<Rendered>(),
         Document::Snippet => printed::<Snippets>(),
         Document::Iam => printed::<IamPolicies>(),
+        Document::Doctor => printed::<Diagnosis>(),
+        Document::Release => printed::<Release>(),
         Document::Init => printed::<FirstConfig>(),
         Document::Verify => printed::<Verification>(),
         Document::VerifyHosts => printed::<Audit>(),

@@ -14,7 +14,7 @@ pub(crate) use brakes::{Brakes, Openings};
 pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
 pub(crate) use document::unsendable;
 pub(crate) use drive::{Driven, Driver};
-pub(crate) use observe::{FleetObservation, Listing, clusters, observe, observe_to_ask};
+pub(crate) use observe::{Everyone, FleetObservation, Listing, clusters, observe, observe_everyone, sizes};
 pub(crate) use outside::{RecordPlace, observe_named, observe_tagged};
 pub(crate) use probe::{Probed, probe};
 pub(crate) use records::RecordStore;

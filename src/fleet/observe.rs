@@ -85,7 +85,7 @@ pub(crate) async fn observe(
         )),
         Listing::All => None,
     };
-    let Listed { mut hosts, mut unseen, empty, providers } =
+    let Listed { mut hosts, mut unseen, empty, providers, agent_versions: _ } =
         listed(clients, name, clusters, filter.as_deref()).await;
     let could_restart = |host: &&mut Host| host.standing(desired, FailedHosts::Retry) == Standing::Changed;
     let mut candidates: Vec<&mut Host> = hosts.iter_mut().filter(could_restart).collect();
@@ -102,21 +102,42 @@ pub(crate) async fn observe(
     Ok(FleetObservation { hosts, registered, unseen, empty, records: None })
 }
 
-/// Every host of `clusters`, to be asked what it holds: SSM's word is there of each that the script could run on. And why a
-/// cluster or a host could not be looked at.
-pub(crate) async fn observe_to_ask(
+/// Looks at every host of `clusters`.
+pub(crate) async fn observe_everyone(
     clients: &Clients,
     name: &FleetName,
     clusters: &[ClusterName],
-) -> Result<(Vec<Host>, Vec<Failure>), Failure> {
-    let Listed { mut hosts, mut unseen, empty: _, providers } = listed(clients, name, clusters, None).await;
+) -> Result<Everyone, Failure> {
+    let Listed { mut hosts, mut unseen, empty: _, providers, agent_versions } =
+        listed(clients, name, clusters, None).await;
     let mut candidates: Vec<&mut Host> =
         hosts.iter_mut().filter(|host| audit::may_ask(host).is_ok()).collect();
     if !candidates.is_empty() {
         ping(clients, name, &mut candidates).await?;
         unseen.extend(managed::tell(clients, name, &mut hosts, &providers).await);
     }
-    Ok((hosts, unseen))
+    Ok(Everyone { hosts, agent_versions, unseen })
+}
+
+/// Every host of some clusters, with what SSM says of each that the script could run on.
+#[derive(Debug)]
+pub(crate) struct Everyone {
+    pub hosts: Vec<Host>,
+    /// Of the agents whose version ECS knows.
+    pub agent_versions: BTreeMap<HostId, String>,
+    /// Why a cluster or a host could not be looked at.
+    pub unseen: Vec<Failure>,
+}
+
+/// The sizes of `clusters`, as a rollout asks for them.
+pub(crate) async fn sizes(
+    clients: &Clients,
+    name: &FleetName,
+    clusters: &[ClusterName],
+) -> Result<BTreeMap<ClusterName, usize>, Failure> {
+    let clusters: Vec<String> = clusters.iter().map(ToString::to_string).collect();
+    let sizes = clients.ecs.cluster_sizes(&clusters).await.map_err(|error| error.failure(unseen_by(name)))?;
+    Ok(sizes.into_iter().map(|(cluster, size)| (ClusterName::new(cluster), size)).collect())
 }
 
 /// What ECS lists.
@@ -127,6 +148,7 @@ struct Listed {
     /// The clusters of which none is listed.
     empty: Vec<ClusterName>,
     providers: managed::Providers,
+    agent_versions: BTreeMap<HostId, String>,
 }
 
 /// The hosts of `clusters` as ECS lists them by `filter`.
@@ -140,6 +162,7 @@ async fn listed(
     let mut unseen = Vec::new();
     let mut empty = Vec::new();
     let mut providers = managed::Providers::new();
+    let mut agent_versions = BTreeMap::new();
     for cluster in clusters {
         match instances(clients, cluster, filter).await {
             Ok(instances) => {
@@ -148,9 +171,11 @@ async fn listed(
                 }
                 for instance in instances {
                     let provider = instance.capacity_provider.clone();
+                    let agent_version = instance.agent_version.clone();
                     match host(cluster, instance) {
                         Ok(host) => {
                             providers.extend(provider.map(|name| (host.id.clone(), (cluster.clone(), name))));
+                            agent_versions.extend(agent_version.map(|version| (host.id.clone(), version)));
                             hosts.push(host);
                         }
                         Err(why) => unseen.push(Failure::new(
@@ -167,7 +192,7 @@ async fn listed(
             ),
         }
     }
-    Listed { hosts, unseen, empty, providers }
+    Listed { hosts, unseen, empty, providers, agent_versions }
 }
 
 /// Asks SSM whether it reaches these hosts.
@@ -195,7 +220,15 @@ async fn instances(
 
 /// A container instance as core sees it; SSM is not asked yet. `Err` says why it is none that SSM could know.
 fn host(cluster: &ClusterName, instance: aws::Instance) -> Result<Host, String> {
-    let aws::Instance { arn, id, status, agent_connected, attributes, capacity_provider: _ } = instance;
+    let aws::Instance {
+        arn,
+        id,
+        status,
+        agent_connected,
+        attributes,
+        capacity_provider: _,
+        agent_version: _,
+    } = instance;
     let id = HostId::parse(&id)
         .map_err(|error| format!("container instance {arn} of cluster `{cluster}`: {error}"))?;
     Ok(Host {

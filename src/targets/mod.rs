@@ -14,7 +14,7 @@ use regcred_core::secret::Secret;
 
 pub(crate) use replicas::missing;
 pub(crate) use s3_ecs_config::{ObjectTarget, S3EcsConfigs};
-pub(crate) use secrets_manager::{SecretTarget, SecretsManagerSecrets};
+pub(crate) use secrets_manager::{OWNERSHIP_TAG, SecretTarget, SecretsManagerSecrets};
 
 /// One kind of place, in one location, where credentials are kept.
 #[async_trait]

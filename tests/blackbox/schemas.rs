@@ -7,8 +7,9 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The schema of each command's result.
-const SCHEMAS: [(&str, &str); 15] = [
+const SCHEMAS: [(&str, &str); 17] = [
     ("check", include_str!("../../docs/schemas/check.json")),
+    ("doctor", include_str!("../../docs/schemas/doctor.json")),
     ("explain", include_str!("../../docs/schemas/explain.json")),
     ("iam", include_str!("../../docs/schemas/iam.json")),
     ("init", include_str!("../../docs/schemas/init.json")),
@@ -16,6 +17,7 @@ const SCHEMAS: [(&str, &str); 15] = [
     ("lint", include_str!("../../docs/schemas/lint.json")),
     ("pause", include_str!("../../docs/schemas/pause.json")),
     ("plan", include_str!("../../docs/schemas/plan.json")),
+    ("release", include_str!("../../docs/schemas/release.json")),
     ("render", include_str!("../../docs/schemas/render.json")),
     ("resume", include_str!("../../docs/schemas/pause.json")),
     ("snippet", include_str!("../../docs/schemas/snippet.json")),

@@ -3,6 +3,7 @@
 //! Texts are made here and printed by [`super::output`].
 
 mod audit;
+mod doctor;
 mod explain;
 mod first_config;
 mod hosts;
@@ -10,6 +11,7 @@ mod lint;
 mod pausing;
 mod plan;
 mod policies;
+mod release;
 mod report;
 mod snippet;
 mod status;
@@ -17,12 +19,14 @@ mod verification;
 mod words;
 
 pub(super) use audit::audit;
+pub(super) use doctor::diagnosis;
 pub(super) use explain::explanations;
 pub(super) use first_config::first_config;
 pub(super) use lint::linted;
 pub(super) use pausing::pausing;
 pub(super) use plan::plan;
 pub(super) use policies::policies;
+pub(super) use release::release;
 pub(super) use report::report;
 pub(super) use snippet::snippets;
 pub(super) use status::status;

@@ -15,6 +15,7 @@ impl fmt::Display for Draft {
              # each registry says where its credential is read. config/full.yaml has all keys, docs/CONFIG.md explains them.\n\
              #\n\
              #   regcred check     is it valid?\n\
+             #   regcred doctor    is everything there that it needs?\n\
              #   regcred plan      what would be done? Writes nothing.\n\n\
              # Where regcred keeps what it has to remember: a bucket, or a prefix in one, that hosts cannot read.\n\
              state: { bucket: change-me-regcred }    # TODO: the name of yours\n\n",

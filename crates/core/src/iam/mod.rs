@@ -6,10 +6,12 @@
 
 mod controller;
 mod readers;
+mod release;
 mod resource_policies;
 
 pub use controller::{assume, controller};
 pub use readers::{instance, task_execution};
+pub use release::release;
 pub use resource_policies::{bucket, key};
 
 use serde_json::{Value, json};

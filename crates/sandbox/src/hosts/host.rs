@@ -45,7 +45,7 @@ pub struct AgentView {
     /// `agentConnected`.
     pub connected: bool,
     /// `versionInfo.agentVersion`.
-    pub version: &'static str,
+    pub version: String,
     /// `runningTasksCount` of `container_instance_arn`.
     pub running_tasks: u32,
     /// How often the unit was restarted since the host was made.
@@ -133,7 +133,7 @@ impl Host {
             container_instance_arn: agent.arn(),
             former_arns: agent.former_arns().to_vec(),
             connected: agent.is_registered(now),
-            version: "1.105.1",
+            version: self.spec.agent_version.clone(),
             running_tasks: agent.running_tasks(),
             restarts: agent.restarts(),
         })

@@ -213,7 +213,7 @@ impl Run<'_> {
             container_instance_arn: self.arn.as_deref().map(ContainerInstanceArn::new),
             cluster: is_registered.then(|| self.host.with_agent(|agent| agent.cluster().to_owned())),
             agent,
-            agent_version: is_registered.then(|| self.host.agent().version.to_owned()),
+            agent_version: is_registered.then(|| self.host.agent().version),
             object_and_live: agreement(object.as_ref(), live.as_ref()),
             object_and_file: agreement(object.as_ref(), Some(&file)),
             file_and_live: agreement(Some(&file), live.as_ref()),

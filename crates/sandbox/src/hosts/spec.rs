@@ -40,6 +40,8 @@ pub struct HostSpec {
     pub tags: BTreeMap<String, String>,
     /// Whether ECS lists its container instance here.
     pub listing: EcsListing,
+    /// The version of its agent.
+    pub agent_version: String,
 }
 
 impl HostSpec {
@@ -63,6 +65,7 @@ impl HostSpec {
             shell: Shell::Sh,
             tags: BTreeMap::new(),
             listing: EcsListing::Here,
+            agent_version: "1.105.1".into(),
         }
     }
 

@@ -293,6 +293,10 @@ pub(crate) fn action(service: Service, operation: &str) -> String {
         (Service::S3, "HeadObject") => "GetObject",
         (Service::S3, "HeadBucket" | "ListObjectsV2") => "ListBucket",
         (Service::S3, "ListObjectVersions") => "ListBucketVersions",
+        (Service::S3, "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
+        (Service::S3, "PutBucketLifecycleConfiguration") => "PutLifecycleConfiguration",
+        (Service::S3, "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
+        (Service::S3, "PutPublicAccessBlock") => "PutBucketPublicAccessBlock",
         (Service::S3, "ListBuckets") => "ListAllMyBuckets",
         (_, operation) => operation,
     };

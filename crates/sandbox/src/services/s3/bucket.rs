@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 use regcred_core::agent::{AuthSetting, EffectiveAuth, Environment};
 
 use super::checksum::{Algorithm, Checksum};
+use super::settings::Settings;
 use crate::sigv4::hex;
 
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Bucket {
     pub(super) region: String,
     pub(super) created: DateTime<Utc>,
     pub(super) versioning: Versioning,
+    pub(super) settings: Settings,
     /// The versions of each key, oldest first.
     pub(super) objects: BTreeMap<String, Vec<Version>>,
 }

@@ -9,6 +9,7 @@ mod checksum;
 mod list;
 mod object;
 mod route;
+mod settings;
 pub(crate) mod xml;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::options::{BucketSeed, ObjectSeed};
 use bucket::{Bucket, Content, Object, Versioning};
 use route::Operation;
 pub(crate) use route::Route;
+use settings::{Setting, Settings};
 use xml::{document, element};
 
 /// All buckets of the world: a name is one bucket's, whatever the account.
@@ -116,6 +118,18 @@ pub(crate) fn handle(
         }
         Operation::GetBucketVersioning => Ok(s3.bucket(cx, name, call)?.versioning()),
         Operation::PutBucketVersioning => s3.bucket(cx, name, call)?.set_versioning(call),
+        Operation::GetBucketLifecycleConfiguration => {
+            s3.bucket(cx, name, call)?.settings.get(Setting::Lifecycle)
+        }
+        Operation::PutBucketLifecycleConfiguration => {
+            s3.bucket(cx, name, call)?.settings.put(Setting::Lifecycle, call)
+        }
+        Operation::GetPublicAccessBlock => {
+            s3.bucket(cx, name, call)?.settings.get(Setting::PublicAccessBlock)
+        }
+        Operation::PutPublicAccessBlock => {
+            s3.bucket(cx, name, call)?.settings.put(Setting::PublicAccessBlock, call)
+        }
         Operation::ListObjectsV2 => list::objects(s3.bucket(cx, name, call)?, name, call),
         Operation::ListObjectVersions => list::versions(s3.bucket(cx, name, call)?, name, call),
         Operation::PutObject => object::put(cx, s3.bucket(cx, name, call)?, keys, key, &resource, call),
@@ -161,13 +175,18 @@ fn knows_headers(call: &Call<'_>) -> Result<(), AwsError> {
                 Operation::GetObject | Operation::HeadObject => {
                     ["x-amz-checksum-mode", "if-match", "if-none-match"].contains(&name)
                 }
-                Operation::CreateBucket | Operation::PutBucketVersioning => {
+                Operation::CreateBucket
+                | Operation::PutBucketVersioning
+                | Operation::PutBucketLifecycleConfiguration
+                | Operation::PutPublicAccessBlock => {
                     name == "x-amz-sdk-checksum-algorithm" || name.starts_with("x-amz-checksum-")
                 }
                 Operation::ListBuckets
                 | Operation::HeadBucket
                 | Operation::GetBucketLocation
                 | Operation::GetBucketVersioning
+                | Operation::GetBucketLifecycleConfiguration
+                | Operation::GetPublicAccessBlock
                 | Operation::ListObjectsV2
                 | Operation::ListObjectVersions
                 | Operation::DeleteObject => false,
@@ -185,7 +204,14 @@ impl S3 {
     pub(crate) fn seed(&mut self, seed: BucketSeed, now: DateTime<Utc>) {
         let BucketSeed { name, account, region, versioned } = seed;
         let versioning = if versioned { Versioning::Enabled } else { Versioning::Off };
-        let bucket = Bucket { owner: account, region, created: now, versioning, objects: BTreeMap::new() };
+        let bucket = Bucket {
+            owner: account,
+            region,
+            created: now,
+            versioning,
+            objects: BTreeMap::new(),
+            settings: Settings::default(),
+        };
         self.buckets.insert(name, bucket);
     }
 
