@@ -3,8 +3,8 @@
 # holds. Set the five values; the rest is deploy/instance/fetch-auth.sh and 50-regcred.conf, without their comments, and
 # written by: BLESS=1 cargo test -p regcred-sandbox --test hosts boot
 cluster=prod
-bucket=acme-ecs
-key=prod/ecs.config
+bucket=acme-regcred
+key=ecs/prod.config
 region=eu-west-1
 endpoint=
 

@@ -4,6 +4,7 @@
 mod policies;
 mod runbook;
 mod templates;
+mod unit;
 
 use std::fs;
 use std::path::{Path, PathBuf};

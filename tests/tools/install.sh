@@ -144,7 +144,7 @@ install_hcl_tools() {
   cp tests/tools/hcl/package.json tests/tools/hcl/package-lock.json "$folder/"
   npm_log=$(mktemp)
   # By the lock's hashes alone, and no code of a package runs at its installation.
-  if ! npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund </dev/null >"$npm_log" 2>&1; then
+  if ! (cd -- "$folder" && npm ci --ignore-scripts --no-audit --no-fund) </dev/null >"$npm_log" 2>&1; then
     tail -n 20 "$npm_log" >&2
     rm -rf "$folder"
     miss 'the npm packages of tests/tools/hcl' 'npm could not install them (its last lines are above).' \

@@ -415,8 +415,8 @@ fn user_data() -> String {
          # holds. Set the five values; the rest is deploy/instance/fetch-auth.sh and 50-regcred.conf, without their comments, and\n\
          # written by: BLESS=1 cargo test -p regcred-sandbox --test hosts boot\n\
          cluster=prod\n\
-         bucket=acme-ecs\n\
-         key=prod/ecs.config\n\
+         bucket=acme-regcred\n\
+         key=ecs/prod.config\n\
          region=eu-west-1\n\
          endpoint=\n\
          \n\
@@ -472,7 +472,7 @@ async fn the_user_data_installs_what_then_runs() {
         let read = |path: &str| fs::read_to_string(world.file(path)).unwrap();
         assert_eq!(
             read("etc/regcred/ecs-config"),
-            "REGCRED_BUCKET=acme-ecs\nREGCRED_KEY=prod/ecs.config\nREGCRED_REGION=eu-west-1\nREGCRED_ENDPOINT=\n"
+            "REGCRED_BUCKET=acme-regcred\nREGCRED_KEY=ecs/prod.config\nREGCRED_REGION=eu-west-1\nREGCRED_ENDPOINT=\n"
         );
         let drop_in = read("etc/systemd/system/ecs.service.d/50-regcred.conf");
         assert_eq!(drop_in, read("etc/systemd/system/amazon-ecs.service.d/50-regcred.conf"));
