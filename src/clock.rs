@@ -31,19 +31,46 @@ impl Clock {
         }
     }
 
-    /// Waits until it is this time or later.
+    /// Waits until it is this time or later; or until the clock was set back, since by then another time may be the next.
     pub(crate) async fn until(&self, time: DateTime<Utc>) {
         let glance = match self {
             Self::Machine => GLANCE,
             #[cfg(feature = "sandbox")]
             Self::Sandbox(_) => SANDBOX_GLANCE,
         };
+        let mut latest = self.now();
         loop {
-            let left = (time - self.now()).to_std().unwrap_or_default();
-            if left.is_zero() {
+            let now = self.now();
+            let left = (time - now).to_std().unwrap_or_default();
+            if left.is_zero() || now < latest {
                 return;
             }
+            latest = now;
             tokio::time::sleep(left.min(glance)).await;
         }
+    }
+}
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests {
+    use chrono::TimeDelta;
+    use regcred_sandbox::client::Client;
+    use regcred_sandbox::{Options, Sandbox};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_time_is_told_when_the_clock_is_set_back() {
+        let sandbox = Sandbox::start(Options::default()).unwrap();
+        let client = Client::new(&sandbox.endpoint());
+        client.advance(Duration::from_hours(48)).unwrap();
+        let clock = Clock::Sandbox(client);
+        let time = clock.now() + TimeDelta::hours(1);
+        let waiting = tokio::spawn(async move { clock.until(time).await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!waiting.is_finished(), "an hour is not over");
+        // Without the sandbox it is the machine's time, two days earlier.
+        drop(sandbox);
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("it was told").unwrap();
     }
 }

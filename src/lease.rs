@@ -4,7 +4,7 @@
 //! task finds out, that another process took it or that a person paused regcred, it tells the pass by the stop switch.
 //! Nothing here decides what a pass does without the lease.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Cell, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -35,11 +35,15 @@ struct Inner {
     /// Never goes back, whatever happens to the time of day.
     clock: Instant,
     standing: Mutex<Standing>,
+    /// The task that renews it for the pass that took it. A lock of its own, for a pass that is dropped waits for nothing.
+    renewal: Cell<Option<AbortHandle>>,
 }
 
 #[derive(Debug)]
 enum Standing {
     Outside(Watch),
+    /// It was reached for, and whether it was had is not known: the write was cut off, or failed.
+    Reaching(Watch),
     Holding(Held),
 }
 
@@ -47,7 +51,17 @@ enum Standing {
 struct Held {
     tag: String,
     holder: Holder,
-    renewal: AbortHandle,
+}
+
+/// A pass that may take the lease. With it ends what renews the lease for it, also where it is dropped: the next pass of the same
+/// process has another stop switch, and others must not wait for one that is gone.
+#[derive(Debug)]
+pub(crate) struct Tenure<'a>(&'a Lease);
+
+impl Drop for Tenure<'_> {
+    fn drop(&mut self) {
+        self.0.end_renewal();
+    }
 }
 
 /// How long somebody waits for a lease that another one holds.
@@ -72,6 +86,12 @@ pub(crate) enum Taken {
 const LOOKS: u32 = 5;
 /// A holder renews so often within one length: two renewals may fail, and it is still held.
 const RENEWALS: u32 = 3;
+/// Of several that reach for a free lease one has it, and the others see so next. Who sees it free or silent each time, and
+/// cannot write it, has a store that answers so for ever.
+const REACHES: u32 = 5;
+/// One call of S3 takes some tens of milliseconds. Who has to end at once does not wait for a store that hangs: without it
+/// the lease runs out by itself.
+const HASTE: Duration = Duration::from_secs(5);
 
 impl Lease {
     /// `name` says to people who this is. Makes no call.
@@ -79,9 +99,32 @@ impl Lease {
         let id = state::random_id()?;
         let key = key_of(place);
         let standing = Mutex::new(Standing::Outside(Watch::default()));
-        let inner =
-            Inner { s3: s3.clone(), place: place.clone(), key, name, id, clock: Instant::now(), standing };
+        let inner = Inner {
+            s3: s3.clone(),
+            place: place.clone(),
+            key,
+            name,
+            id,
+            clock: Instant::now(),
+            standing,
+            renewal: Cell::new(None),
+        };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// For the time of one pass.
+    pub(crate) fn tenure(&self) -> Tenure<'_> {
+        Tenure(self)
+    }
+
+    fn renewal(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.0.renewal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_renewal(&self) {
+        if let Some(renewal) = self.renewal().take() {
+            renewal.abort();
+        }
     }
 
     /// Holds the lease from here on, until [`Lease::release`]. While it is held, `stop` is told when it is lost, or when a
@@ -122,11 +165,16 @@ impl Lease {
     /// Tries once. Who holds it instead, if so.
     async fn attempt(&self, stop: &StopSwitch) -> Result<Option<Holder>, Failure> {
         let mut standing = self.0.standing.lock().await;
-        let watch = match &mut *standing {
-            Standing::Holding(_) => return Ok(None),
-            Standing::Outside(watch) => watch,
-        };
-        loop {
+        let is_renewed = self.renewal().as_ref().is_some_and(|renewal| !renewal.is_finished());
+        if matches!(*standing, Standing::Holding(_)) && !is_renewed {
+            // A pass that was dropped left it. Whether it is held still is seen next.
+            *standing = Standing::Reaching(Watch::default());
+        }
+        for _ in 0..REACHES {
+            let watch = match &mut *standing {
+                Standing::Holding(_) => return Ok(None),
+                Standing::Outside(watch) | Standing::Reaching(watch) => watch,
+            };
             let (tag, seen) = match self.read().await? {
                 // A write of our own whose answer was lost.
                 Seen::Held { tag, holder } if holder.id == self.0.id => (tag, holder),
@@ -140,6 +188,7 @@ impl Lease {
                             length: self.0.place.lease,
                             renewals: 0,
                         };
+                        *standing = Standing::Reaching(std::mem::take(watch));
                         match self.write(expects.as_deref(), Some(&holder)).await? {
                             Some(tag) => (tag, holder),
                             // Another one came first; whoever it is, is seen next.
@@ -149,26 +198,57 @@ impl Lease {
                 },
             };
             tracing::info!(key = self.0.key, "the lease is taken");
-            let renewal = tokio::spawn(keep(self.clone(), stop.clone())).abort_handle();
-            *standing = Standing::Holding(Held { tag, holder: seen, renewal });
+            *self.renewal() = Some(tokio::spawn(keep(self.clone(), stop.clone())).abort_handle());
+            *standing = Standing::Holding(Held { tag, holder: seen });
             return Ok(None);
         }
+        Err(Failure::new(
+            FailureKind::Refused,
+            self.cannot("take"),
+            format!("{REACHES} times in a row it was there for the taking, and its store refused the write"),
+            "run it again; if that does not help, look whether the store has conditional writes",
+        ))
     }
 
     /// Gives the lease back, if it is held. Whatever goes wrong with that, the others take it over when its length is over.
+    /// Where this is dropped, it can be called again.
     pub(crate) async fn release(&self) {
         let mut standing = self.0.standing.lock().await;
-        let Standing::Holding(held) = std::mem::replace(&mut *standing, Standing::Outside(Watch::default()))
-        else {
-            return;
+        self.end_renewal();
+        let known = match &*standing {
+            Standing::Outside(_) => return,
+            Standing::Holding(held) => Some(held.tag.clone()),
+            Standing::Reaching(_) => None,
         };
-        held.renewal.abort();
-        match self.write(Some(&held.tag), None).await {
+        let given_back = self.give_back(known).await;
+        *standing = Standing::Outside(Watch::default());
+        match given_back {
             Ok(Some(_)) => tracing::info!("the lease is free again"),
-            Ok(None) => tracing::warn!("another process had taken the lease"),
+            Ok(None) => tracing::info!("the lease was not held any more"),
             Err(failure) => {
                 tracing::warn!(why = failure.why, "the lease could not be given back; it runs out by itself");
             }
+        }
+    }
+
+    /// Marks it free, if it is ours. `known` is the tag of our last write, if its outcome is known.
+    async fn give_back(&self, known: Option<String>) -> Result<Option<String>, Failure> {
+        if let Some(tag) = known
+            && let Some(tag) = self.write(Some(&tag), None).await?
+        {
+            return Ok(Some(tag));
+        }
+        // A write of our own that was cut off may have gone through.
+        match self.read().await? {
+            Seen::Held { tag, holder } if holder.id == self.0.id => self.write(Some(&tag), None).await,
+            Seen::Absent | Seen::Free { .. } | Seen::Held { .. } => Ok(None),
+        }
+    }
+
+    /// Gives the lease back, if that is done soon: for whoever has to end at once.
+    pub(crate) async fn release_in_haste(&self) {
+        if tokio::time::timeout(HASTE, self.release()).await.is_err() {
+            tracing::warn!("the lease could not be given back in time; it runs out by itself");
         }
     }
 
@@ -177,7 +257,10 @@ impl Lease {
         loop {
             let look = {
                 let mut standing = self.0.standing.lock().await;
-                let Standing::Outside(watch) = &mut *standing else { return Ok(()) };
+                let watch = match &mut *standing {
+                    Standing::Holding(_) => return Ok(()),
+                    Standing::Outside(watch) | Standing::Reaching(watch) => watch,
+                };
                 match watch.judge(self.read().await?, self.0.clock.elapsed()) {
                     Judgement::Take { .. } => return Ok(()),
                     Judgement::Wait { holder, until: _ } => holder.length / LOOKS,

@@ -287,16 +287,18 @@ impl State {
         place: &config::State,
         pause: Option<Pause>,
     ) -> Result<Option<Pause>, Failure> {
+        let mut before = self.pause.clone();
         for _ in 0..WRITES {
-            let before = std::mem::replace(&mut self.pause, pause.clone());
-            if before == pause {
+            if self.pause == pause {
                 return Ok(before);
             }
-            match self.try_write(s3, place).await? {
-                None => return Ok(before),
-                // Whoever wrote it, and be it our own write whose answer was lost.
-                Some(now) => self = now,
+            self.pause.clone_from(&pause);
+            let Some(now) = self.try_write(s3, place).await? else { return Ok(before) };
+            // Unless it is our own write whose answer was lost, another one was there first.
+            if now.pause != pause {
+                before.clone_from(&now.pause);
             }
+            self = now;
         }
         Err(written_meanwhile(s3, place))
     }

@@ -9,7 +9,7 @@ use super::interruption::Interruption;
 use super::output::{self, Output, Volume};
 use super::{Stop, human};
 use crate::clock::Clock;
-use crate::daemon::{Audience, Daemon, Ended, Ground, Unusable};
+use crate::daemon::{Audience, Daemon, EndSignal, Ended, Ground, Unusable};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -50,7 +50,8 @@ pub(crate) async fn run(
         .map_err(|error| Stop::Pass(deaf(&error)))?;
     match daemon.run().await {
         Ended::InOrder => Ok(Verdict::Converged),
-        Ended::AtOnce => Err(Interruption::Terminate.of_a_daemon()),
+        Ended::AtOnce(EndSignal::Interrupt) => Err(Interruption::Interrupt.of_a_daemon()),
+        Ended::AtOnce(EndSignal::Terminate) => Err(Interruption::Terminate.of_a_daemon()),
     }
 }
 

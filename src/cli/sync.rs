@@ -64,7 +64,7 @@ pub(crate) async fn run(
         Ok(report) => report.map_err(Stop::Pass)?,
         Err(by) => {
             // Nobody has to wait for one that is gone. A second signal ends this too.
-            let _ = unless_interrupted(Box::pin(lease.release())).await;
+            let _ = unless_interrupted(Box::pin(lease.release_in_haste())).await;
             display.finish();
             return Err(by.of_a_pass(&display.under_way()));
         }

@@ -23,6 +23,7 @@ use regcred_core::stop::StopReason;
 
 pub(crate) use self::ground::{Ground, Unusable, no_region};
 use self::journal::Journal;
+pub(crate) use self::signals::EndSignal;
 use self::signals::{Signal, Signals};
 use crate::clock::Clock;
 use crate::lease::Patience;
@@ -55,8 +56,8 @@ pub(crate) const BEAT: Duration = Duration::from_secs(5);
 pub(crate) enum Ended {
     /// As asked: between two steps, with nothing under way.
     InOrder,
-    /// As asked a second time: where it was.
-    AtOnce,
+    /// As asked a second time, by this signal: where it was.
+    AtOnce(EndSignal),
 }
 
 /// A daemon that has begun.
@@ -87,7 +88,7 @@ enum Left {
     Nothing,
     /// SIGHUP came meanwhile.
     ToReload,
-    /// SIGTERM did.
+    /// SIGTERM or SIGINT did.
     ToEnd(Ended),
 }
 
@@ -111,21 +112,21 @@ impl<A: Audience> Daemon<A> {
     /// Runs until it is told to end.
     pub(crate) async fn run(mut self) -> Ended {
         loop {
-            let left = match schedule::due(&self.ground.config.schedules, self.begun, self.clock.now()) {
+            let left = match schedule::due(&self.ground.config.schedules, &mut self.begun, self.clock.now()) {
                 Due::Now(why) => self.pass(&said(&why)).await,
                 Due::At { schedule, time } => {
                     tracing::debug!(%schedule, %time, "waiting for the next pass");
                     match self.wait(Some(time)).await {
                         Woken::Time => Left::Nothing,
                         Woken::LeaseIsFree => self.pass("the lease may be had").await,
-                        Woken::By(Signal::Terminate) => Left::ToEnd(Ended::InOrder),
+                        Woken::By(Signal::End(_)) => Left::ToEnd(Ended::InOrder),
                         Woken::By(Signal::Reload) => Left::ToReload,
                     }
                 }
                 // From the year 2100 on.
                 Due::Never => match self.wait(None).await {
                     Woken::Time | Woken::LeaseIsFree => Left::Nothing,
-                    Woken::By(Signal::Terminate) => Left::ToEnd(Ended::InOrder),
+                    Woken::By(Signal::End(_)) => Left::ToEnd(Ended::InOrder),
                     Woken::By(Signal::Reload) => Left::ToReload,
                 },
             };
@@ -202,13 +203,13 @@ impl<A: Audience> Daemon<A> {
             tokio::select! {
                 biased;
                 signal = signals.next() => match (signal, &left) {
-                    (Signal::Terminate, Left::ToEnd(_)) => {
+                    (Signal::End(by), Left::ToEnd(_)) => {
                         tracing::warn!("told to end a second time: what is under way goes on by itself");
                         drop(pass);
-                        ground.lease.release().await;
-                        return Left::ToEnd(Ended::AtOnce);
+                        ground.lease.release_in_haste().await;
+                        return Left::ToEnd(Ended::AtOnce(by));
                     }
-                    (Signal::Terminate, Left::Nothing | Left::ToReload) => {
+                    (Signal::End(_), Left::Nothing | Left::ToReload) => {
                         tracing::info!("told to end: the step in hand is finished first");
                         stop.ask(StopReason::Asked, Urgency::AfterStep);
                         audience.stopping();

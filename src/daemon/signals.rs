@@ -7,10 +7,19 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
-    /// SIGTERM, or SIGINT: end; said twice, end at once.
-    Terminate,
+    /// End; said twice, end at once.
+    End(EndSignal),
     /// SIGHUP: read the configuration again.
     Reload,
+}
+
+/// By what a service is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndSignal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
 }
 
 /// The signals of this process, from the moment that this is made.
@@ -33,8 +42,8 @@ impl Signals {
     /// The next one. Nothing is lost by dropping this.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.interrupt.recv() => Signal::Terminate,
+            _ = self.terminate.recv() => Signal::End(EndSignal::Terminate),
+            _ = self.interrupt.recv() => Signal::End(EndSignal::Interrupt),
             _ = self.hangup.recv() => Signal::Reload,
         }
     }

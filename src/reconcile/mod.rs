@@ -116,6 +116,7 @@ pub(crate) struct Orders<'a> {
 /// The whole pass. It holds the lease while it writes, and gives it back.
 pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<Report, Failure> {
     tracing::info!("pass begins");
+    let _tenure = orders.lease.tenure();
     let ended = under_lease(context, orders).await;
     orders.lease.release().await;
     let report = ended?;
@@ -129,8 +130,14 @@ pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<R
 async fn sight(context: &Context<'_>, rejected: RejectedCandidates) -> Result<Sighting, Failure> {
     let look = async {
         let mut sighting = observe::look(context).await?;
-        verify::try_candidates(context, &mut sighting, rejected).await;
-        verify::remember(&mut sighting);
+        if sighting.state.pause.is_some() {
+            // Nothing is published, so nothing is tried. What a registry said could not be kept in mind either, and a wrong
+            // password would be shown to it by every pass until the account is locked.
+            verify::expect(context, &mut sighting);
+        } else {
+            verify::try_candidates(context, &mut sighting, rejected).await;
+            verify::remember(&mut sighting);
+        }
         Ok(sighting)
     };
     tokio::select! {
@@ -143,7 +150,10 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
     let Orders { failed, rejected, agreed, lease, patience, windows: _, progress } = *orders;
     let (mut sighting, wishes) = loop {
         let sighting = sight(context, rejected).await?;
-        if let Some(agreed) = agreed {
+        heed_pause(context, &sighting);
+        if let Some(agreed) = agreed
+            && sighting.state.pause.is_none()
+        {
             let key = if sighting.state.is_new() { KeyIs::Passing } else { KeyIs::Kept };
             let now = Preconditions::of(
                 &plan_of(context, &sighting, failed).await,
@@ -154,10 +164,6 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
             if !moved.is_empty() {
                 return Err(superseded("cannot apply this plan", &moved));
             }
-        }
-        if let Some(pause) = &sighting.state.pause {
-            tracing::info!(%pause, "regcred is paused: nothing is written");
-            context.stop.ask(StopReason::Paused, Urgency::AfterStep);
         }
         let wishes = wishes(&sighting);
         if Writes::of(context, &sighting, &wishes).is_none() || context.stop.reason().is_some() {
@@ -172,6 +178,8 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
     let registries = registry_plans(context, &sighting);
     if context.stop.reason().is_none() {
         prepare(context, &mut sighting, &wishes).await?;
+        // Whoever wrote the state meanwhile may have paused regcred.
+        heed_pause(context, &sighting);
     }
 
     let steps = decide_secrets(&sighting, &wishes);
@@ -217,6 +225,14 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
     }
     let report = Report::new(registries, secrets, objects, fleets, context.scope.ground(context.config));
     Ok(Report { paused: sighting.state.pause, ..report })
+}
+
+/// Stops the pass where the state says that a person paused regcred.
+fn heed_pause(context: &Context<'_>, sighting: &Sighting) {
+    if let Some(pause) = &sighting.state.pause {
+        tracing::info!(%pause, "regcred is paused: nothing is written");
+        context.stop.ask(StopReason::Paused, Urgency::AfterStep);
+    }
 }
 
 /// Why a fleet is left alone whose object is not right.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::messages::errors;
 use crate::schemas;
 use crate::tools::{Ended, Started};
-use crate::world::{GOOD, LEASE, World, count, held, host, swift, with_hosts, writes};
+use crate::world::{GOOD, LEASE, World, count, held, held_put, host, swift, with_hosts, writes};
 
 const SCHEDULE: &str = "schedules: { often: { cron: '0,30 * * * *', time_zone: Europe/Berlin } }\n";
 
@@ -149,6 +149,25 @@ async fn told_to_end_it_finishes_the_step_in_hand_and_told_twice_it_ends_at_once
 }
 
 #[tokio::test]
+async fn told_twice_it_ends_at_once_although_its_lease_cannot_be_given_back() {
+    let config = format!("{}{SCHEDULE}", swift().replacen("lease: 1s", "lease: 1m", 1));
+    let world = World::start("told_twice_it_ends_at_once", with_hosts(two_hosts()), &config);
+    let mut never_answered = held_put(LEASE, 2);
+    never_answered.calls.times = None;
+    world.client().set_faults(&[held(Service::Ssm, "SendCommand", 1), never_answered]).unwrap();
+    let daemon = Running::start(&world);
+    world.until_held("SendCommand").await;
+    daemon.0.signal(Signal::INT);
+    until("the first is heard", async || daemon.stderr().contains("told to end")).await;
+    let began = Instant::now();
+    daemon.0.signal(Signal::INT);
+    let ended = daemon.0.end().await;
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert!(errors(&ended.stderr)[0][1].contains("SIGINT (Ctrl-C) came a second time"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_reload_takes_a_good_configuration_up_and_leaves_a_bad_one_alone() {
     let world = daemon_world("a_reload_takes_a_good_configuration_up");
     advance_to(&world, "2027-01-11T12:10:00+01:00");
@@ -204,6 +223,18 @@ async fn what_cannot_run_unattended_is_refused_before_it_begins() {
         assert_eq!(ended.code, Some(2), "{more}: {ended:?}");
         assert!(ended.stderr.contains(said), "{more}: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn a_window_that_is_missed_every_minute_is_refused_without_looking_at_eight_years_of_them() {
+    let more = "    windows: [w]\nschedules: { s: { cron: '30 * * * * *' } }\n\
+                windows: { w: { opens: '0 * * * * *', length: 10s } }\n";
+    let world =
+        World::start("a_window_that_is_missed", with_hosts(Vec::new()), &format!("{}{more}", swift()));
+    // It took minutes.
+    let ended = world.regcred(&["check"]).limit(Duration::from_secs(40)).run().await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stdout.contains("no pass ever begins while one of these windows is open"), "{ended:?}");
 }
 
 #[tokio::test]

@@ -408,6 +408,22 @@ async fn a_pass_stops_before_its_deadline_in_the_midst_of_a_fleet_and_the_next_t
 }
 
 #[tokio::test]
+async fn a_pass_that_was_dropped_leaves_nothing_behind_that_renews_its_lease() {
+    let config = config().replace("bucket: acme-regcred", "bucket: acme-regcred, lease: 1s");
+    let world = start("a_pass_that_was_dropped", two(), &config).await;
+    let function = Function::start(&world).await;
+    world.client().set_faults(&[fault(Service::Ssm, "SendCommand", Effect::HoldBefore)]).unwrap();
+    let (_, [what, ..]) = told(function.api.invoke(&json!({}), Duration::from_secs(4)).await);
+    assert!(what.contains("did not end in the time"), "{what}");
+    world.client().set_faults(&[]).unwrap();
+    // Another configuration, and so another holder, who has to wait for nobody but the one before.
+    world.write("regcred.yaml", &config.replace("max_unavailable: 100%", "max_unavailable: 50%"));
+    let answer = function.invoke(&json!({})).await.answer();
+    assert_eq!(answer["verdict"], "converged", "{answer:#}");
+    assert!(world.restarts().values().all(|restarts| *restarts == 1), "{:?}", world.restarts());
+}
+
+#[tokio::test]
 async fn a_pass_whose_time_is_over_before_it_did_anything_is_a_failure_and_the_environment_goes_on() {
     let world = start("a_pass_whose_time_is_over", two(), &config()).await;
     let function = Function::start(&world).await;

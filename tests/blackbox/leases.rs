@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use regcred_sandbox::Service;
 use regcred_sandbox::hosts::Life;
+use regcred_sandbox::{Effect, Fault, Match, Service};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::world::{
 
 /// The lease of [`world::DEMO`] in tests.
 const LENGTH: Duration = Duration::from_secs(1);
+const STATE: &str = "regcred/state.json";
 
 fn two_hosts(test: &str) -> World {
     let hosts = vec![host(GOOD[0], "web", Life::Memory), host(GOOD[4], "batch", Life::Memory)];
@@ -28,6 +29,18 @@ async fn at_work(world: &World) -> Started {
     let pass = world.regcred(&["sync", "--output", "json"]).start();
     world.until_held("SendCommand").await;
     pass
+}
+
+/// That no renewal of the lease comes between its taking and its end, however busy the machine is.
+fn with_long_lease(config: &str) -> String {
+    let long = config.replacen("lease: 1s", "lease: 1m", 1);
+    assert_ne!(long, config, "it says nothing of a lease of a second");
+    long
+}
+
+/// What happens to the `nth` write of an object alone.
+fn at_put(key: &str, nth: u64, effect: Effect) -> Fault {
+    Fault { effect, ..held_put(key, nth) }
 }
 
 async fn lease(world: &World) -> Value {
@@ -129,6 +142,40 @@ async fn ctrl_c_gives_the_lease_back() {
 }
 
 #[tokio::test]
+async fn ctrl_c_gives_the_lease_back_also_while_it_is_being_taken_or_given_back() {
+    // The first write takes it and the second gives it back: each is cut off, done and not done.
+    for (nth, effect) in
+        [(1, Effect::HoldAfter), (1, Effect::HoldBefore), (2, Effect::HoldAfter), (2, Effect::HoldBefore)]
+    {
+        let hosts = vec![host(GOOD[0], "web", Life::Memory)];
+        let world = World::start(
+            "ctrl_c_gives_the_lease_back_also_while",
+            with_hosts(hosts),
+            &with_long_lease(&swift()),
+        );
+        world.sdk().put_object("acme-regcred", LEASE, r#"{"version":1,"holder":null}"#).await;
+        world.client().set_faults(&[at_put(LEASE, nth, effect.clone())]).unwrap();
+        let pass = world.regcred(&["sync"]).start();
+        world.until_held("PutObject").await;
+        pass.signal(Signal::INT);
+        assert_eq!(pass.end().await.code, Some(130));
+        assert_eq!(lease(&world).await["holder"], Value::Null, "{nth}: {effect:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_every_write_of_a_free_lease_is_not_asked_for_ever() {
+    let world = two_hosts("a_store_that_refuses_every_write");
+    let of_lease = Match { key: Some(LEASE.into()), operation: Some("PutObject".into()), ..Match::default() };
+    world.client().set_faults(&[Fault { calls: of_lease, effect: Effect::Conflict }]).unwrap();
+    let ended = world.run(&["sync"]).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    let [what, why, to_do] = &errors(&ended.stderr)[0];
+    assert!(what.contains("cannot take the lease") && what.contains(LEASE), "{what}");
+    assert!(why.contains("refused the write") && to_do.contains("conditional writes"), "{why} {to_do}");
+}
+
+#[tokio::test]
 async fn whoever_loses_the_lease_stops_between_two_steps_and_the_next_pass_goes_on() {
     let world = two_hosts("whoever_loses_the_lease");
     // While the first host's command is followed, another takes the lease.
@@ -169,7 +216,7 @@ async fn a_lease_that_is_none_and_one_that_cannot_be_written_are_told_before_any
     assert!(what.contains(LEASE) && why.contains("no lease") && to_do.contains("delete it"), "{told:?}");
     world.sdk().s3.delete_object().bucket("acme-regcred").key(LEASE).send().await.unwrap();
     let mut denied = held_put(LEASE, 1);
-    denied.effect = regcred_sandbox::Effect::Deny;
+    denied.effect = Effect::Deny;
     world.client().set_faults(&[denied]).unwrap();
     let ended = world.run(&["sync"]).await;
     assert_eq!(ended.code, Some(4), "{ended:?}");
@@ -214,6 +261,47 @@ async fn a_pause_is_honoured_and_shown_and_ends_with_resume() {
     for bad in ["two\nlines", &"long".repeat(60)] {
         assert_eq!(world.run(&["pause", "--reason", bad]).await.code, Some(2), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_pause_whose_answer_was_lost_is_not_told_as_one_before_it() {
+    let world = two_hosts("a_pause_whose_answer_was_lost");
+    assert_eq!(world.json(&["sync"]).await.code, 0);
+    world.client().set_faults(&[at_put(STATE, 1, Effect::DropAfter)]).unwrap();
+    let told = world.json(&["pause", "--reason", "mine"]).await;
+    assert_eq!((told.code, &told.json["before"]), (0, &Value::Null), "{told:#?}");
+    assert_eq!(told.json["paused"]["reason"], "mine");
+    world.client().set_faults(&[at_put(STATE, 1, Effect::DropAfter)]).unwrap();
+    let told = world.json(&["resume"]).await;
+    assert_eq!((told.code, &told.json["before"]["reason"]), (0, &json!("mine")), "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_pass_that_loses_the_state_to_a_pause_heeds_it_at_once() {
+    let hosts = vec![host(GOOD[0], "web", Life::Memory), host(GOOD[4], "batch", Life::Memory)];
+    let world =
+        World::start("a_pass_that_loses_the_state_to_a_pause", with_hosts(hosts), &with_long_lease(&swift()));
+    assert_eq!(world.json(&["sync"]).await.code, 0);
+    // Something to write into the state: that the endpoint honours conditions is not known any more.
+    let state = world.sdk().object("acme-regcred", STATE).await.0;
+    let mut state: Value = serde_json::from_str(&state).unwrap();
+    state["conditional_endpoints"] = json!([]);
+    world.sdk().put_object("acme-regcred", STATE, &state.to_string()).await;
+    world.set_harbor_password("harbor-password-of-today");
+    world.client().set_faults(&[held_put(STATE, 1)]).unwrap();
+    let before = world.calls().len();
+    let pass = world.regcred(&["sync", "--output", "json"]).start();
+    world.until_held("PutObject").await;
+    assert_eq!(world.json(&["pause"]).await.code, 0);
+    world.client().set_faults(&[]).unwrap();
+    let ended = pass.end().await;
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    let calls: Vec<_> = world.calls().into_iter().skip(before).collect();
+    assert_eq!(count(&calls, "PutSecretValue"), 0, "it was published in a pause");
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(world::find(&report["secrets"], "registry", "harbor")["why"], "paused", "{report:#}");
+    let state: Value = serde_json::from_str(&world.sdk().object("acme-regcred", STATE).await.0).unwrap();
+    assert_ne!(state["pause"], Value::Null, "the pause was lost");
 }
 
 #[tokio::test]

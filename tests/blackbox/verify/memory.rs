@@ -175,3 +175,17 @@ async fn what_was_published_untried_is_tried_until_its_registry_says_whether_it_
         }
     }
 }
+
+#[tokio::test]
+async fn a_paused_pass_publishes_nothing_and_so_tries_nothing() {
+    let server = registry_with_basic(Reply::new(401, &[], "")).await;
+    let world = world_of_one("a_paused_pass_publishes_nothing", &endpoint(&server));
+    assert_eq!(world.json(&["pause"]).await.code, 0);
+    for _ in 0..3 {
+        assert_eq!(verdict(&world, &["sync"]).await, (3, "pending".into()));
+    }
+    assert_eq!(server.shown().len(), 0, "a password that nobody could keep in mind as a wrong one");
+    assert_eq!(world.json(&["resume"]).await.code, 0);
+    assert_eq!(verdict(&world, &["sync"]).await, (4, "rejected".into()));
+    assert_eq!(server.shown().len(), 1);
+}

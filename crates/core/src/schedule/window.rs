@@ -25,13 +25,16 @@ pub struct Window {
 pub enum Meeting {
     /// This schedule is due then.
     At { schedule: ScheduleName, time: DateTime<Utc> },
-    /// Not within [`Window::HORIZON`].
+    /// Not within [`Window::HORIZON`], or not in so many times that it opened.
     Never,
 }
 
 impl Window {
     /// How far ahead a meeting is looked for: two leap days.
     pub const HORIZON: TimeDelta = TimeDelta::days(8 * 366);
+    /// How many openings are looked at. One that is missed every hour for two years, or every minute for two weeks, is missed
+    /// for ever: eight years of minutes take a minute to look at, before each command.
+    const OPENINGS: usize = 20_000;
 
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
         now.checked_sub_signed(self.length)
@@ -61,7 +64,10 @@ impl Window {
     fn meets(&self, schedule: &Schedule, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let end = from + Self::HORIZON;
         let mut tick = schedule.next(from - TimeDelta::seconds(1))?;
-        while tick < end {
+        for _ in 0..Self::OPENINGS {
+            if tick >= end {
+                return None;
+            }
             if self.is_open(tick) {
                 return Some(tick);
             }
