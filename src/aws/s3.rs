@@ -42,7 +42,6 @@ pub(crate) struct ObjectContent {
 
 /// What a read of an object's bytes found.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(crate) enum BytesRead {
     Present(Zeroizing<Vec<u8>>),
     /// It is larger than [`LARGEST`].

@@ -23,7 +23,7 @@ impl SecretsManagerSecrets<'_> {
             return Vec::new();
         }
         match self.client.describe(&item.name).await {
-            Ok(Some(described)) => self.seen(item, described.replicas),
+            Ok(Some(described)) => self.seen(item, &described.replicas),
             Ok(None) => missing(item),
             Err(error) => self.unknown(item, &error),
         }
@@ -56,7 +56,7 @@ impl SecretsManagerSecrets<'_> {
     }
 
     /// The copies that the configuration asks for; others are not regcred's.
-    fn seen(&self, item: &SecretTarget, sights: Vec<ReplicaSight>) -> Vec<Replica> {
+    fn seen(&self, item: &SecretTarget, sights: &[ReplicaSight]) -> Vec<Replica> {
         let replica = |region: &String| {
             let sight = sights.iter().find(|sight| sight.region == *region);
             let state = match sight.map(|sight| &sight.status) {

@@ -177,7 +177,7 @@ async fn an_s3_that_does_not_answer_costs_the_time_that_the_unit_gives_and_leave
         assert!(line.starts_with("/usr/bin/timeout --kill-after=5 3 "), "{line}");
         let began = std::time::Instant::now();
         let ended = world.host.run(&format!("#!/bin/sh\n{line}\n"), PATIENCE).await.unwrap();
-        assert!(began.elapsed() < Duration::from_secs(60), "{ended:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{ended:?}");
         assert_ne!(ended.exit_code, 0, "{ended:?}");
         assert_eq!((world.config(), world.leavings()), (old_config(), Vec::new()), "{ended:?}");
     }
