@@ -53,5 +53,6 @@ mod third;
 mod third_party;
 mod tools;
 mod unrestarted;
+mod upgrades;
 mod verify;
 mod world;

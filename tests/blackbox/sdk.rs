@@ -102,6 +102,15 @@ impl Aws {
         call.send().await.expect("the container instance is there");
     }
 
+    /// Records something of a container instance.
+    pub(crate) async fn put_attribute(&self, cluster: &str, arn: &str, name: &str, value: &str) {
+        use aws_sdk_ecs::types::{Attribute, TargetType};
+        let attribute = Attribute::builder().name(name).value(value).target_id(arn);
+        let attribute = attribute.target_type(TargetType::ContainerInstance).build().expect("it has a name");
+        let call = self.ecs.put_attributes().cluster(cluster).attributes(attribute);
+        call.send().await.expect("the container instance is there");
+    }
+
     /// The current text of an object, and its version's id.
     pub(crate) async fn object(&self, bucket: &str, key: &str) -> (String, Option<String>) {
         let answer = self.s3.get_object().bucket(bucket).key(key).send().await.expect("the object is there");
