@@ -47,6 +47,15 @@ enum Standing {
     Holding(Held),
 }
 
+/// What one process knows of it at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    Held,
+    NotHeld,
+    /// It is being taken, renewed or given back right now, or was reached for and not surely had.
+    Changing,
+}
+
 #[derive(Debug)]
 struct Held {
     tag: String,
@@ -267,6 +276,15 @@ impl Lease {
                 }
             };
             tokio::time::sleep(look).await;
+        }
+    }
+
+    /// Whether it is held. Waits for nothing, and makes no call.
+    pub(crate) fn sight(&self) -> Sight {
+        match self.0.standing.try_lock().as_deref() {
+            Ok(Standing::Holding(_)) => Sight::Held,
+            Ok(Standing::Outside(_)) => Sight::NotHeld,
+            Ok(Standing::Reaching(_)) | Err(_) => Sight::Changing,
         }
     }
 

@@ -9,13 +9,11 @@ mod clock;
 mod config;
 mod daemon;
 mod doctor;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
 mod endpoints;
 mod fleet;
 mod http;
 mod lambda;
 mod lease;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
 mod metrics;
 mod observe;
 mod preflight;
@@ -29,7 +27,6 @@ mod side_by_side;
 mod sources;
 mod state;
 mod stopping;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
 mod systemd;
 mod targets;
 mod telemetry;

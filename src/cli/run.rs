@@ -8,8 +8,9 @@ use regcred_core::report::{Failure, FailureKind, Report, Verdict};
 use super::interruption::Interruption;
 use super::output::{self, Output, Volume};
 use super::{Stop, human};
+use crate::aws::Attempts;
 use crate::clock::Clock;
-use crate::daemon::{Audience, Daemon, EndSignal, Ended, Ground, Unusable};
+use crate::daemon::{Audience, Daemon, EndSignal, Ended, Ground, Unusable, Watchers};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -41,14 +42,16 @@ pub(crate) async fn run(
     arguments: RunArguments,
     output: Output,
 ) -> Result<Verdict, Stop> {
-    let ground = Ground::load(path).await.map_err(|unusable| match unusable {
+    let ground = Ground::load(path, Attempts::default()).await.map_err(|unusable| match unusable {
         Unusable::Config(error) => Stop::Config(error),
         Unusable::Refused(failure) => Stop::Usage(failure),
     })?;
-    let printer = Printer { output };
-    let daemon = Daemon::begin(path.map(Path::to_owned), ground, clock(arguments), printer)
+    let clock = clock(arguments);
+    let watchers = Watchers::assemble(&ground, clock.clone()).await.map_err(Stop::Pass)?;
+    let audience = (Printer { output }, watchers);
+    let daemon = Daemon::begin(path.map(Path::to_owned), ground, clock, audience)
         .map_err(|error| Stop::Pass(deaf(&error)))?;
-    match daemon.run().await {
+    match Box::pin(daemon.run()).await {
         Ended::InOrder => Ok(Verdict::Converged),
         Ended::AtOnce(EndSignal::Interrupt) => Err(Interruption::Interrupt.of_a_daemon()),
         Ended::AtOnce(EndSignal::Terminate) => Err(Interruption::Terminate.of_a_daemon()),

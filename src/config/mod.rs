@@ -54,7 +54,6 @@ pub(crate) struct Config {
     pub(crate) schedules: BTreeMap<ScheduleName, Schedule>,
     /// When hosts may be restarted. Every [`WindowName`] in a [`Config`] is a key of it.
     pub(crate) windows: BTreeMap<WindowName, Window>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the daemon's loop"))]
     pub(crate) daemon: Daemon,
 }
 

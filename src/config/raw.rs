@@ -336,7 +336,7 @@ pub(crate) struct Fleet {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Daemon {
     /// Where `/livez`, `/readyz` and `/metrics` are served: an address and a port, or `none`. Whoever reaches it may read
-    /// the names of registries and fleets; there is no login and no TLS.
+    /// the names of registries and fleets; there is no login and no TLS. Read at the start: a reload does not move it.
     #[serde(default = "default_listen")]
     pub(crate) listen: String,
 }

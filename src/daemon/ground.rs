@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use regcred_core::names::LocationName;
 use regcred_core::report::{Failure, FailureKind};
 
-use crate::aws::Locations;
+use crate::aws::{Attempts, Locations};
 use crate::config::Config;
 use crate::config::load::{LoadError, Loaded, find_and_load};
 use crate::config::problem::Problem;
@@ -31,8 +31,8 @@ pub(crate) enum Unusable {
 }
 
 impl Ground {
-    /// Reads the configuration where it is now. Makes no call of AWS.
-    pub(crate) async fn load(path: Option<&Path>) -> Result<Self, Unusable> {
+    /// Reads the configuration where it is now. Makes no call of AWS. `attempts` is where the calls of its clients are counted.
+    pub(crate) async fn load(path: Option<&Path>, attempts: Attempts) -> Result<Self, Unusable> {
         let Loaded { path, config, warnings } = find_and_load(path).map_err(Unusable::Config)?;
         if config.schedules.is_empty() {
             return Err(Unusable::Refused(Failure::new(
@@ -42,7 +42,7 @@ impl Ground {
                 "add one, such as `schedules: { often: { cron: \"*/15 * * * *\" } }`; or run `regcred sync` from a timer",
             )));
         }
-        let locations = Locations::load(&config.locations).await;
+        let locations = Locations::load_counted(&config.locations, attempts).await;
         if let Some(name) = locations.without_region() {
             return Err(Unusable::Refused(no_region(name)));
         }

@@ -9,6 +9,7 @@
 mod ground;
 mod journal;
 mod signals;
+mod watchers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) use self::ground::{Ground, Unusable, no_region};
 use self::journal::Journal;
 pub(crate) use self::signals::EndSignal;
 use self::signals::{Signal, Signals};
+pub(crate) use self::watchers::Watchers;
 use crate::clock::Clock;
 use crate::lease::Patience;
 use crate::observe::Context;
@@ -230,7 +232,8 @@ impl<A: Audience> Daemon<A> {
     /// Reads the configuration anew; one that cannot be used changes nothing.
     async fn reload(&mut self) {
         self.audience.reloading();
-        match Ground::load(self.path.as_deref()).await {
+        let attempts = self.ground.locations.attempts().clone();
+        match Ground::load(self.path.as_deref(), attempts).await {
             Ok(ground) => {
                 tracing::info!(config = %ground.path.display(), "the configuration was read anew");
                 self.ground = ground;

@@ -51,6 +51,14 @@ impl Health {
         self.lock().readiness = Readiness::Ready;
     }
 
+    /// A pass could not be made: a reason, unless an earlier one could.
+    pub(crate) fn first_pass_failed(&self, why: &'static str) {
+        let mut state = self.lock();
+        if state.readiness != Readiness::Ready {
+            state.readiness = Readiness::NotReady(why);
+        }
+    }
+
     pub(crate) fn not_ready(&self, why: &'static str) {
         self.lock().readiness = Readiness::NotReady(why);
     }

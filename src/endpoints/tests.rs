@@ -55,7 +55,10 @@ async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 async fn is_ready_when_the_daemon_says_so_and_tells_why_not() {
     let Served { address, health, serving: _serving, .. } = serve().await;
     assert_eq!(get(address, "/readyz").await, (503, "not ready: the first pass runs\n".into()));
+    health.first_pass_failed("the first pass failed");
+    assert_eq!(get(address, "/readyz").await, (503, "not ready: the first pass failed\n".into()));
     health.ready();
+    health.first_pass_failed("a later one");
     assert_eq!(get(address, "/readyz").await, (200, "ready\n".into()));
     health.not_ready("it ends");
     assert_eq!(get(address, "/readyz").await, (503, "not ready: it ends\n".into()));

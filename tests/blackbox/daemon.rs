@@ -1,6 +1,7 @@
 //! `regcred run`: passes with nobody watching, by the clock of the sandbox.
 
 mod day;
+mod watched;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,9 @@ use crate::schemas;
 use crate::tools::{Ended, Started};
 use crate::world::{GOOD, LEASE, World, count, held, held_put, host, swift, with_hosts, writes};
 
-const SCHEDULE: &str = "schedules: { often: { cron: '0,30 * * * *', time_zone: Europe/Berlin } }\n";
+/// Tests run side by side, and have no port of their own; where they are asked for, the endpoints are at a free one.
+const SCHEDULE: &str =
+    "schedules: { often: { cron: '0,30 * * * *', time_zone: Europe/Berlin } }\ndaemon: { listen: none }\n";
 
 /// Waits until something holds.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

@@ -12,6 +12,7 @@ use serde_json::Value;
 /// A pass every half hour, one more at an hour that the clock does not show on this day, and a window in which alone hosts
 /// are restarted.
 const UNATTENDED: &str = "    windows: [night]
+daemon: { listen: none }
 schedules:
   often: { cron: '0,30 * * * *', time_zone: Europe/Berlin }
   lost: { cron: '15 2 * * *', time_zone: Europe/Berlin }
