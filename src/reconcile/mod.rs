@@ -116,12 +116,14 @@ pub(crate) struct Orders<'a> {
 /// The whole pass. It holds the lease while it writes, and gives it back.
 pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<Report, Failure> {
     tracing::info!("pass begins");
+    let attempts = context.locations.attempts();
+    // A daemon's clients count on from pass to pass.
+    let (tried, throttled) = (attempts.total(), attempts.throttled());
     let _tenure = orders.lease.tenure();
     let ended = under_lease(context, orders).await;
     orders.lease.release().await;
     let report = ended?;
-    let attempts = context.locations.attempts();
-    let (tried, throttled) = (attempts.total(), attempts.throttled());
+    let (tried, throttled) = (attempts.total() - tried, attempts.throttled() - throttled);
     tracing::info!(verdict = ?report.verdict, aws_requests = tried, throttled, "pass ended");
     Ok(report)
 }
