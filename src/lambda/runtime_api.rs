@@ -29,6 +29,9 @@ const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms
 const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 
+/// The most that Lambda gives (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const LONGEST: Duration = Duration::from_mins(15);
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RuntimeApi {
     /// `127.0.0.1:9001`.
@@ -80,9 +83,11 @@ struct ErrorRequest<'a> {
 }
 
 impl Invocation {
-    /// How long there is until Lambda ends the process.
+    /// How long there is until Lambda ends the process. A time that is over already is none of Lambda's, which would have ended it:
+    /// cargo-lambda's emulator tells ten minutes after the beginning of 1970.
     pub(super) fn time_left(&self) -> Duration {
-        (self.deadline - Utc::now()).to_std().unwrap_or_default()
+        let left = (self.deadline - Utc::now()).to_std();
+        left.ok().filter(|left| !left.is_zero()).unwrap_or(LONGEST)
     }
 }
 
@@ -180,6 +185,19 @@ impl RuntimeApi {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_that_is_over_is_none() {
+        let invocation = |deadline| Invocation {
+            request_id: "1".to_owned(),
+            deadline,
+            attempt: None,
+            payload: Bytes::new(),
+        };
+        assert_eq!(invocation(DateTime::UNIX_EPOCH).time_left(), LONGEST);
+        let left = invocation(Utc::now() + Duration::from_secs(60)).time_left();
+        assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(50), "{left:?}");
+    }
 
     #[test]
     fn an_address_is_read_as_lambda_and_as_emulators_write_it() {
