@@ -31,6 +31,7 @@ pub(crate) enum Tool {
     Busybox,
     Openssl,
     DockerRegistry,
+    Promtool,
 }
 
 impl Tool {
@@ -44,6 +45,7 @@ impl Tool {
             Self::Busybox => "busybox",
             Self::Openssl => "openssl",
             Self::DockerRegistry => "docker-registry",
+            Self::Promtool => "promtool",
         }
     }
 
@@ -52,7 +54,7 @@ impl Tool {
         match self {
             Self::Aws | Self::MotoServer | Self::Ministack => vec![python_tools()],
             Self::Dash | Self::Bash | Self::Busybox | Self::Openssl => on_path(),
-            Self::DockerRegistry => on_path().into_iter().chain([python_tools()]).collect(),
+            Self::DockerRegistry | Self::Promtool => on_path().into_iter().chain([python_tools()]).collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::{Running, SCHEDULE, advance_to, daemon_world, until};
 use crate::http;
+use crate::tools::{Program, Tool};
 use crate::world::{LEASE, World, held};
 
 /// What systemd gives a service that it watches.
@@ -164,6 +165,13 @@ async fn a_scraper_sees_passes_what_was_asked_of_aws_and_no_name_but_the_configu
     assert_eq!(watched.get("/livez").await, (200, "alive\n".to_owned()));
     watched.daemon.report(0).await;
     until("it is ready", async || watched.get("/readyz").await.0 == 200).await;
+
+    // Prometheus's own judge of the text, and of the names in it.
+    if let Some(promtool) = Tool::Promtool.find("a_scraper_sees_passes") {
+        let (_, text) = watched.get("/metrics").await;
+        let judged = Program::new(promtool).arguments(["check", "metrics"]).stdin(text).run().await;
+        assert_eq!((judged.code, judged.stderr.as_str()), (Some(0), ""), "{judged:?}");
+    }
 
     let metrics = watched.metrics().await;
     assert_eq!(metrics["regcred_passes_total{outcome=\"converged\"}"], 1.0);
