@@ -3,10 +3,13 @@
 use aws_config::SdkConfig;
 use aws_sdk_ecs as sdk;
 use futures_util::StreamExt;
+use regcred_core::doctor::{Compatibility, Container, Service, TaskDefinition};
 use sdk::types::{Attribute, CapacityProviderType, TargetType};
 
 use super::{AwsError, Place};
 
+/// The most of one DescribeServices.
+const SERVICES: usize = 10;
 /// The most of one DescribeContainerInstances.
 const DESCRIBE: usize = 100;
 /// Reads of a cluster's pages in flight: reads are 20 a second for the whole account (ECS API throttling quotas).
@@ -211,6 +214,74 @@ impl Ecs {
                 &error,
             )
         })
+    }
+
+    /// A task definition, by its family (the latest revision), `family:revision` or ARN.
+    pub(crate) async fn task_definition(&self, name: &str) -> Result<TaskDefinition, AwsError> {
+        let answer = self.client.describe_task_definition().task_definition(name).send().await;
+        let answer = answer
+            .map_err(|error| AwsError::of("ecs:DescribeTaskDefinition", "*", &self.place.text, &error))?;
+        let Some(described) = answer.task_definition else {
+            return Err(AwsError::cut_off("ecs:DescribeTaskDefinition", name, &self.place.text));
+        };
+        let compatibility = |each: &sdk::types::Compatibility| match each {
+            sdk::types::Compatibility::Fargate => Compatibility::Fargate,
+            // Whatever else there will be has instances.
+            _ => Compatibility::Instances,
+        };
+        let containers = described.container_definitions.unwrap_or_default().into_iter().map(|container| {
+            let credentials = container.repository_credentials.map(|it| it.credentials_parameter);
+            Container {
+                name: container.name.unwrap_or_default(),
+                image: container.image.unwrap_or_default(),
+                credentials,
+            }
+        });
+        Ok(TaskDefinition {
+            name: described.task_definition_arn.as_deref().map_or(name, last_part).to_owned(),
+            execution_role: described.execution_role_arn,
+            requires: described
+                .requires_compatibilities
+                .unwrap_or_default()
+                .iter()
+                .map(compatibility)
+                .collect(),
+            containers: containers.collect(),
+        })
+    }
+
+    /// The services of `cluster` that run a revision of the family of `task_definition` (`family:revision`), ten a call.
+    pub(crate) async fn services_of(
+        &self,
+        cluster: &str,
+        task_definition: &str,
+    ) -> Result<Vec<Service>, AwsError> {
+        let family = |name: &str| name.split(':').next().unwrap_or(name).to_owned();
+        let mut pages = self.client.list_services().cluster(cluster).into_paginator().send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                let resource = self.place.arn("ecs", &format!("cluster/{cluster}"));
+                AwsError::of("ecs:ListServices", resource, &self.place.text, &error)
+            })?;
+            arns.extend(page.service_arns.unwrap_or_default());
+        }
+        let mut services = Vec::new();
+        for chunk in arns.chunks(SERVICES) {
+            let call = self.client.describe_services().cluster(cluster);
+            let answer = call.set_services(Some(chunk.to_vec())).send().await.map_err(|error| {
+                let resource = self.place.arn("ecs", &format!("service/{cluster}/*"));
+                AwsError::of("ecs:DescribeServices", resource, &self.place.text, &error)
+            })?;
+            services.extend(answer.services.unwrap_or_default().into_iter().filter_map(|service| {
+                let runs = service.task_definition?;
+                (family(last_part(&runs)) == family(task_definition)).then_some(Service {
+                    name: service.service_name?,
+                    platform_version: service.platform_version,
+                })
+            }));
+        }
+        Ok(services)
     }
 }
 

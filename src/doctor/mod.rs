@@ -5,6 +5,7 @@
 
 mod bucket;
 mod fleet;
+mod task;
 
 use futures_util::future;
 use regcred_core::desired::SourceReading;
@@ -17,6 +18,8 @@ use crate::observe::{self, Context, SeenObject, SeenSecret};
 use crate::state::State;
 use crate::targets::{SecretsManagerSecrets, Target};
 
+pub(crate) use self::task::TaskPlace;
+
 /// Whether hosts are asked by the script's probe mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
@@ -25,7 +28,11 @@ pub(crate) enum Asking {
 }
 
 /// Looks at everything in scope. One thing that cannot be looked at spoils no other.
-pub(crate) async fn examine(context: &Context<'_>, asking: Asking) -> Result<Vec<Check>, Failure> {
+pub(crate) async fn examine(
+    context: &Context<'_>,
+    asking: Asking,
+    task: Option<TaskPlace<'_>>,
+) -> Result<Vec<Check>, Failure> {
     let (state, sources, secrets, objects, buckets, fleets) = tokio::join!(
         state(context),
         sources(context),
@@ -36,6 +43,9 @@ pub(crate) async fn examine(context: &Context<'_>, asking: Asking) -> Result<Vec
     );
     let mut checks = vec![state];
     checks.extend([sources, secrets, objects, buckets, fleets].into_iter().flatten());
+    if let Some(place) = task {
+        checks.extend(Box::pin(task::all(context, place)).await);
+    }
     if asking == Asking::Hosts {
         checks.extend(fleet::asked(context).await?);
     }

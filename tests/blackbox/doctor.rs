@@ -17,7 +17,7 @@ use crate::world::{
 };
 
 /// The aspects that are not good, each with its outcome and the first words of what was found.
-fn wrong(told: &Told) -> BTreeSet<(String, String)> {
+fn wrong(told: &Told) -> Found {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let checks = told.json["checks"].as_array().unwrap().iter();
     checks
@@ -235,4 +235,102 @@ async fn each_permission_that_a_look_needs_is_named_when_it_is_missing_and_what_
         (4, [("carried".to_owned(), "cannot_tell ".to_owned())].into()),
         "{told:#?}"
     );
+}
+
+/// A container: its name, its image, and the secret that it names.
+type Pull<'a> = (&'a str, &'a str, Option<&'a str>);
+
+/// As [`wrong`] tells it.
+type Found = BTreeSet<(String, String)>;
+
+const OF_HARBOR: &str = "harbor.example.com/team/app:1";
+
+async fn define(world: &World, family: &str, fargate: bool, role: Option<&str>, containers: &[Pull<'_>]) {
+    use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, RepositoryCredentials};
+    let containers = containers.iter().map(|(name, image, credentials)| {
+        let named =
+            credentials.map(|it| RepositoryCredentials::builder().credentials_parameter(it).build().unwrap());
+        ContainerDefinition::builder().name(*name).image(*image).set_repository_credentials(named).build()
+    });
+    let call = world
+        .sdk()
+        .ecs
+        .register_task_definition()
+        .family(family)
+        .set_container_definitions(Some(containers.collect()));
+    let call = call.set_execution_role_arn(role.map(str::to_owned));
+    let call = if fargate { call.requires_compatibilities(Compatibility::Fargate) } else { call };
+    call.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_task_definition_is_held_against_what_is_kept_and_the_services_against_their_platform() {
+    use aws_sdk_ecs::types::LaunchType;
+    let world = well("a_task_definition_is_held_against", with_hosts(two()), &world::swift()).await;
+    assert_eq!(world.json(&["sync"]).await.code, 0);
+    let described =
+        world.sdk().secrets.describe_secret().secret_id("ecs/registry/harbor").send().await.unwrap();
+    let arn = described.arn().unwrap().to_owned();
+    let role = Some("arn:aws:iam::111111111111:role/ecsTaskExecutionRole");
+    let error = |aspect: &str| (aspect.to_owned(), "finding error".to_owned());
+    let warning = |aspect: &str| (aspect.to_owned(), "finding warning".to_owned());
+    let good: &[Pull<'_>] = &[("app", OF_HARBOR, Some(&arn)), ("side", "public.ecr.aws/x/y:1", None)];
+    for (family, fargate, role, containers) in [
+        ("good", true, role, good),
+        ("by-file", false, None, &[("app", OF_HARBOR, None)]),
+        ("bare", true, role, &[("app", OF_HARBOR, None)]),
+        ("no-role", true, None, &[("app", OF_HARBOR, Some(&arn))]),
+        ("stranger", true, role, &[("app", OF_HARBOR, Some("another"))]),
+        ("mixed-up", true, role, &[("app", "ghcr.io/acme/app:1", Some(&arn))]),
+    ] {
+        let expected: Found = match family {
+            "good" | "by-file" => [].into(),
+            "no-role" => [error("execution_role")].into(),
+            "stranger" => [warning("credentials")].into(),
+            _ => [error("credentials")].into(),
+        };
+        define(&world, family, fargate, role, containers).await;
+        let (told, calls) = world.watched(&["doctor", "--task-definition", family]).await;
+        assert!(writes(&calls).is_empty(), "{family}");
+        assert_eq!(wrong(&told), expected, "{family}: {told:#?}");
+        assert_eq!(told.code, if expected.is_empty() { 0 } else { 3 }, "{family}");
+        if expected.contains(&error("credentials")) {
+            assert!(said(&told).contains("regcred snippet"), "{family}: {}", said(&told));
+        }
+    }
+    let ecs = world.sdk().ecs;
+    for (service, platform) in [("new", None), ("old", Some("1.1.0")), ("fixed", Some("1.4.0"))] {
+        let call = ecs.create_service().cluster("web").service_name(service).task_definition("good:1");
+        call.launch_type(LaunchType::Fargate)
+            .set_platform_version(platform.map(str::to_owned))
+            .send()
+            .await
+            .unwrap();
+    }
+    // Another family's service is nothing to this one; and ten more are a second page.
+    for number in 0..11 {
+        let call = ecs
+            .create_service()
+            .cluster("web")
+            .service_name(format!("other-{number}"))
+            .task_definition("by-file");
+        call.launch_type(LaunchType::Fargate).platform_version("1.0.0").send().await.unwrap();
+    }
+    let told = world.json(&["doctor", "--task-definition", "good", "--cluster", "web"]).await;
+    assert_eq!((told.code, wrong(&told)), (3, [error("platform_version")].into()), "{told:#?}");
+    assert_eq!(find(&told.json["checks"], "service", "old")["outcome"], "finding");
+    assert_eq!(find(&told.json["checks"], "service", "new")["outcome"], "good");
+
+    for (arguments, code, fix) in [
+        (&["doctor", "--task-definition", "nobody"][..], 3, "DescribeTaskDefinition"),
+        (&["doctor", "--task-definition", "good", "--cluster", "nowhere"], 3, "does not exist"),
+    ] {
+        let told = world.json(arguments).await;
+        assert_eq!(told.code, code, "{told:#?}");
+        assert!(said(&told).contains(fix), "{fix}: {}", said(&told));
+    }
+    let ended = world.run(&["doctor", "--task-definition", "good", "--location", "nowhere"]).await;
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let ended = world.run(&["doctor", "--cluster", "web"]).await;
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
 }

@@ -344,3 +344,27 @@ async fn where_another_asks_the_policies_the_printed_one_is_enough_for_the_store
     // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html and API_CreateSecret.html of Secrets Manager.
     assert_eq!(never_asked, ["s3:ListBucket", "secretsmanager:TagResource"]);
 }
+
+#[tokio::test]
+async fn a_release_needs_its_own_policy_besides_and_each_action_of_it() {
+    let [policy, _] =
+        printed("controller").await.try_into().expect("one for the role, and one for who takes it on");
+    let [more] = printed("release").await.try_into().expect("one location has all");
+    let all = |without: Option<&str>| [statements(&policy, None), statements(&more, without)].concat();
+    let needed = actions(&more);
+    assert_eq!(needed.len(), 3, "{needed:?}");
+    for without in needed.iter().map(Some).chain([None]) {
+        let world =
+            start("a_release_needs_its_own_policy", all(without.map(String::as_str)), with_hosts(hosts()))
+                .await;
+        main_job(&world).await.unwrap_or_else(|ended| panic!("{}{}", ended.stdout, ended.stderr));
+        let ended = world.run(&["release", "--yes"]).await;
+        match without {
+            None => assert_eq!(ended.code, Some(0), "{ended:#?}"),
+            Some(action) => {
+                assert_eq!(ended.code, Some(4), "{action}: {ended:#?}");
+                assert!(ended.stdout.contains(action), "{action}: {ended:#?}");
+            }
+        }
+    }
+}

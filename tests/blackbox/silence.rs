@@ -94,6 +94,10 @@ async fn a_secret_that_a_source_was_given_shows_nowhere_but_where_it_belongs() {
     run(&world, &mut heard, &[0], &["render", "prod"]).await;
     run(&world, &mut heard, &[0], &["render", "typed"]).await;
     run(&world, &mut heard, &[0], &["snippet", "env"]).await;
+    world.set("DOCKER_CONFIG", &world.path("planted").display().to_string());
+    run(&world, &mut heard, &[0], &["init", "--ecs-config", "s3://acme-ecs/prod/ecs.config"]).await;
+    run(&world, &mut heard, &[3, 4], &["doctor", "--hosts"]).await;
+    run(&world, &mut heard, &[3], &["release"]).await;
     control.end().await;
     let seen = watch.end();
     for what in ["seen-by-the-watch", "sync --output json", "curl "] {

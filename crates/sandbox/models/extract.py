@@ -19,8 +19,9 @@ OPERATIONS = {
     "ssm": """CancelCommand CreateDocument DescribeDocument DescribeInstanceInformation GetCommandInvocation GetDocument GetParameter
         ListCommandInvocations ListCommands PutParameter SendCommand UpdateDocument UpdateDocumentDefaultVersion""",
     "kms": "DescribeKey",
-    "ecs": """DeleteAttributes DescribeCapacityProviders DescribeClusters DescribeContainerInstances ListAttributes
-        ListClusters ListContainerInstances PutAttributes""",
+    "ecs": """CreateService DeleteAttributes DescribeCapacityProviders DescribeClusters DescribeContainerInstances
+        DescribeServices DescribeTaskDefinition ListAttributes ListClusters ListContainerInstances ListServices PutAttributes
+        RegisterTaskDefinition""",
 }
 KEPT = ("type", "required", "min", "max", "pattern", "enum", "sensitive")
 

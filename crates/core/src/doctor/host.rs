@@ -1,5 +1,6 @@
 //! A host, judged by what ECS and SSM show of it, and by its own word where it was asked.
 
+use super::version::Version;
 use super::{Aspect, Outcome, Severity};
 use crate::audit::{Finding, HostAudit, Remedy};
 use crate::host::{Host, HostId, InstanceStatus, Membership, Ping, Platform, Unreachable, Unsupported};
@@ -9,7 +10,7 @@ use crate::script::AuthSource;
 
 /// The agent that first reads `repositoryCredentials`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html>).
-const FIRST_WITH_REPOSITORY_CREDENTIALS: AgentVersion = AgentVersion { major: 1, minor: 19, patch: 0 };
+const FIRST_WITH_REPOSITORY_CREDENTIALS: Version = Version { major: 1, minor: 19, patch: 0 };
 
 /// A host, and the version of its agent where ECS tells it.
 #[derive(Clone, Copy, Debug)]
@@ -25,25 +26,6 @@ pub struct SeenHost<'a> {
 pub enum Secrets {
     Published,
     None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct AgentVersion {
-    major: u32,
-    minor: u32,
-    patch: u32,
-}
-
-impl AgentVersion {
-    /// `1.105.1`; what stands behind the third number does not matter.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.trim_start_matches('v').split('.');
-        let mut number = || {
-            let digits: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok()
-        };
-        Some(Self { major: number()?, minor: number()?, patch: number()? })
-    }
 }
 
 impl SeenHost<'_> {
@@ -134,7 +116,7 @@ fn reachable(host: &Host) -> Outcome {
 }
 
 fn new_enough(id: &HostId, version: &str) -> Outcome {
-    match AgentVersion::parse(version) {
+    match Version::parse(version) {
         Some(parsed) if parsed >= FIRST_WITH_REPOSITORY_CREDENTIALS => Outcome::Good,
         Some(_) => Outcome::Finding {
             severity: Severity::Error,

@@ -7,6 +7,8 @@
 mod bucket;
 mod host;
 mod permission;
+mod task;
+mod version;
 
 use std::fmt;
 
@@ -16,6 +18,9 @@ use serde::Serialize;
 pub use self::bucket::{BucketSettings, Expiry, PublicAccess, Use as BucketUse};
 pub use self::host::{Secrets, SeenHost, told_by_host};
 pub use self::permission::{Untried, untried};
+pub use self::task::{
+    Compatibility, Container, InEcsConfig, KeptRegistry, KeptSecret, Service, TaskDefinition,
+};
 use crate::host::HostId;
 use crate::names::{EcsConfigName, FleetName, LocationName, RegistryName};
 use crate::report::{Failure, FailureKind, Verdict};
@@ -80,6 +85,18 @@ pub enum Subject {
         fleet: FleetName,
         host: HostId,
     },
+    TaskDefinition {
+        location: LocationName,
+        task_definition: String,
+    },
+    Container {
+        task_definition: String,
+        container: String,
+    },
+    Service {
+        cluster: String,
+        service: String,
+    },
 }
 
 /// In which way it is looked at.
@@ -110,6 +127,12 @@ pub enum Aspect {
     AgentVersion,
     /// Its file and its live agent hold what is published, and nothing overrides it.
     AuthLoaded,
+    /// A task definition that names secrets has an execution role to read them with.
+    ExecutionRole,
+    /// A container pulls with the secret that is kept for its registry, or needs none.
+    Credentials,
+    /// The platform of Fargate is new enough for `repositoryCredentials`.
+    PlatformVersion,
 }
 
 /// What came of a check.
@@ -202,6 +225,9 @@ impl fmt::Display for Aspect {
             Self::AgentConnected => "agent connected",
             Self::AgentVersion => "agent new enough",
             Self::AuthLoaded => "auth loaded",
+            Self::ExecutionRole => "execution role there",
+            Self::Credentials => "pulls with what is kept",
+            Self::PlatformVersion => "platform new enough",
         })
     }
 }

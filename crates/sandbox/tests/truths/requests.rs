@@ -28,9 +28,9 @@ fn a_member_that_the_model_has_not_is_refused() {
 #[test]
 fn a_member_that_the_model_has_and_the_double_has_not_is_refused_too() {
     let world = World::empty("unmodelled-member");
-    let replicas = json!({"Name": "a", "SecretString": "b", "AddReplicaRegions": [{"Region": "eu-west-2"}]});
+    let managed = json!({"Name": "a", "SecretString": "b", "Type": "SomebodyElses"});
     assert_eq!(
-        world.admin.secrets_manager("CreateSecret", replicas).refusal(),
+        world.admin.secrets_manager("CreateSecret", managed).refusal(),
         refused("SerializationException")
     );
     let targets = json!({"DocumentName": "regcred-refresh", "Targets": [{"Key": "tag:a", "Values": ["b"]}]});

@@ -8,6 +8,7 @@ mod clusters;
 mod filter;
 mod instance;
 mod instances;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ const SERVICE: Service = Service::Ecs;
 #[derive(Default)]
 pub(crate) struct Ecs {
     clusters: BTreeMap<String, Cluster>,
+    tasks: tasks::Tasks,
 }
 
 /// A cluster's container instances, by the last part of their ARNs.
@@ -57,6 +59,11 @@ pub(crate) fn handle(
         "PutAttributes" => attributes::put(cx, ecs, members(SERVICE, input)?),
         "DeleteAttributes" => attributes::delete(cx, ecs, members(SERVICE, input)?),
         "ListAttributes" => attributes::list(cx, ecs, members(SERVICE, input)?),
+        "RegisterTaskDefinition" => tasks::register(cx, ecs, input),
+        "DescribeTaskDefinition" => tasks::describe(cx, ecs, members(SERVICE, input)?),
+        "CreateService" => tasks::create_service(cx, ecs, members(SERVICE, input)?),
+        "ListServices" => tasks::list_services(cx, ecs, members(SERVICE, input)?),
+        "DescribeServices" => tasks::describe_services(cx, ecs, members(SERVICE, input)?),
         other => Err(AwsError::not_modelled(SERVICE, format!("the operation {other}"))),
     }
 }
