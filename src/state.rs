@@ -255,29 +255,43 @@ impl State {
             if now.is_new() || now.key.to_hex() != self.key.to_hex() {
                 break;
             }
-            let learnt = std::mem::take(&mut self.learnt);
-            let learnt_untried = std::mem::take(&mut self.learnt_untried);
-            *self = now;
-            for (registry, untried) in learnt_untried {
-                match untried {
-                    Some(candidate) => self.remember_untried(&registry, candidate),
-                    None => self.forget_untried(&registry),
-                }
-            }
-            for (registry, rejected) in learnt {
-                match rejected {
-                    Some(rejected) if self.rejected.get(&registry) != Some(&rejected) => {
-                        self.reject(&registry, rejected);
-                    }
-                    Some(_) => {}
-                    None => self.forget_rejected(&registry),
-                }
-            }
+            let before = std::mem::replace(self, now);
+            self.learn_from(before);
             if !self.has_learnt() {
                 return Ok(());
             }
         }
         Err(written_meanwhile(s3, place))
+    }
+
+    /// With what was learnt since it was read an earlier time, and is not written yet.
+    pub(crate) fn with_learnt_of(mut self, earlier: Self) -> Self {
+        if self.is_new() && earlier.is_new() {
+            return earlier;
+        }
+        // Under another key fingerprints mean nothing.
+        if self.key.to_hex() == earlier.key.to_hex() {
+            self.learn_from(earlier);
+        }
+        self
+    }
+
+    fn learn_from(&mut self, earlier: Self) {
+        for (registry, untried) in earlier.learnt_untried {
+            match untried {
+                Some(candidate) => self.remember_untried(&registry, candidate),
+                None => self.forget_untried(&registry),
+            }
+        }
+        for (registry, rejected) in earlier.learnt {
+            match rejected {
+                Some(rejected) if self.rejected.get(&registry) != Some(&rejected) => {
+                    self.reject(&registry, rejected);
+                }
+                Some(_) => {}
+                None => self.forget_rejected(&registry),
+            }
+        }
     }
 
     /// Sets or takes away the wish that nothing is written. What it was before.

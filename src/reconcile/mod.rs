@@ -31,7 +31,7 @@ use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
 use crate::settings::settings;
-use crate::state::Store;
+use crate::state::{State, Store};
 use crate::stopping::{Urgency, before_a_report};
 use crate::verify;
 
@@ -128,10 +128,18 @@ pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<R
     Ok(report)
 }
 
-/// Looks, and tries the candidates. Whoever has to stop at once does not wait for it.
-async fn sight(context: &Context<'_>, rejected: RejectedCandidates) -> Result<Sighting, Failure> {
+/// Looks, and tries the candidates; of a pass that looked before, by what it learnt then. Whoever has to stop at once does not
+/// wait for it.
+async fn sight(
+    context: &Context<'_>,
+    rejected: RejectedCandidates,
+    before: Option<State>,
+) -> Result<Sighting, Failure> {
     let look = async {
         let mut sighting = observe::look(context).await?;
+        if let Some(before) = before {
+            sighting.state = sighting.state.with_learnt_of(before);
+        }
         if sighting.state.pause.is_some() {
             // Nothing is published, so nothing is tried. What a registry said could not be kept in mind either, and a wrong
             // password would be shown to it by every pass until the account is locked.
@@ -149,9 +157,10 @@ async fn sight(context: &Context<'_>, rejected: RejectedCandidates) -> Result<Si
 }
 
 async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Report, Failure> {
-    let Orders { failed, rejected, agreed, lease, patience, windows: _, progress } = *orders;
+    let Orders { failed, mut rejected, agreed, lease, patience, windows: _, progress } = *orders;
+    let mut before = None;
     let (mut sighting, wishes) = loop {
-        let sighting = sight(context, rejected).await?;
+        let sighting = sight(context, rejected, before).await?;
         heed_pause(context, &sighting);
         if let Some(agreed) = agreed
             && sighting.state.pause.is_none()
@@ -173,8 +182,11 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
         }
         match lease.take(patience, context.stop, progress).await? {
             Taken::AtOnce => break (sighting, wishes),
-            // Whoever held it may have done all that was to do.
-            Taken::AfterWaiting => {}
+            // Whoever held it may have done all that was to do. What was rejected before the wait is not shown again.
+            Taken::AfterWaiting => {
+                before = Some(sighting.state);
+                rejected = RejectedCandidates::LeaveAlone;
+            }
         }
     };
     let registries = registry_plans(context, &sighting);

@@ -4,7 +4,7 @@
 use regcred_sandbox::{Effect, Service};
 
 use crate::scripted::{Heard, Reply, Scripted};
-use crate::world::{World, fault, find};
+use crate::world::{LEASE, World, fault, find};
 
 use super::hostile::{registry_with_basic, unauthorized};
 use super::real::{configure, world_of_one};
@@ -173,6 +173,22 @@ async fn what_was_published_untried_is_tried_until_its_registry_says_whether_it_
             assert_eq!((told.code, login), (4, &"rejected_before".into()));
             assert_eq!(told.json["revocation"]["safe"], false);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_waits_for_the_lease_shows_a_wrong_password_once() {
+    let server = registry_with_basic(Reply::new(401, &[], "")).await;
+    let world = world_of_one("a_pass_that_waits_for_the_lease", &endpoint(&server));
+    let dead = r#"{"version":1,"holder":{"name":"one that died","id":"dead","since":"2026-01-01T00:00:00Z","length_ms":300,"renewals":0}}"#;
+    // The first finds no state, the second finds one; the third is asked to try it once more.
+    for (password, command) in
+        [("wrong", &["sync"][..]), ("as wrong", &["sync"]), ("as wrong", &["sync", "--retry-rejected"])]
+    {
+        world.set_harbor_password(password);
+        world.sdk().put_object("acme-regcred", LEASE, dead).await;
+        assert_eq!(verdict(&world, command).await, (4, "rejected_before".into()));
+        assert_eq!(server.shown().len(), 1, "{password} {command:?}");
     }
 }
 
