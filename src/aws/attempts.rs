@@ -109,8 +109,11 @@ operations! {
         DescribeCapacityProviders
         DescribeClusters
         DescribeContainerInstances
+        DescribeServices
+        DescribeTaskDefinition
         ListClusters
         ListContainerInstances
+        ListServices
         PutAttributes
     }
     "kms" {
