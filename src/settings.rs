@@ -14,9 +14,19 @@ use crate::scope::Scope;
 /// configuration holds no secret, so none is in what is digested.
 pub(crate) fn settings(config: &Config, scope: &Scope) -> BTreeMap<String, Digest> {
     // When a plan is applied is a person's choice, and windows hold then as they stand.
-    let Config { state, locations, registries, ecs_configs, fleets, schedules: _, windows: _, daemon: _ } =
-        config;
+    let Config {
+        state,
+        locations,
+        registries,
+        ecs_configs,
+        fleets,
+        schedules: _,
+        windows: _,
+        daemon: _,
+        rollout,
+    } = config;
     let mut all = BTreeMap::from([("the state".to_owned(), Digest::of(&format!("{state:?}")))]);
+    all.insert("the rollout".to_owned(), Digest::of(&format!("{rollout:?}")));
     for (name, location) in locations {
         all.insert(format!("location {name}"), Digest::of(&format!("{location:?}")));
     }

@@ -167,8 +167,17 @@ fn keys<'a>(config: &'a Config, name: &LocationName) -> BTreeSet<&'a str> {
 
 /// What the configuration has in one location.
 pub(super) fn needs(config: &Config, name: &LocationName, site: Site) -> Needs {
-    let Config { state, locations: _, registries, ecs_configs, fleets, schedules: _, windows: _, daemon: _ } =
-        config;
+    let Config {
+        state,
+        locations: _,
+        registries,
+        ecs_configs,
+        fleets,
+        schedules: _,
+        windows: _,
+        daemon: _,
+        rollout: _,
+    } = config;
     let place = StatePlace { bucket: state.bucket.clone(), prefix: state.prefix.clone() };
     let secrets = registries.values().filter_map(|registry| registry.secret.as_ref());
     let secrets = secrets.filter(|secret| secret.locations.contains(name));

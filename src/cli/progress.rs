@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{Local, SecondsFormat, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use regcred_core::names::FleetName;
 use regcred_core::rollout::HostOutcome;
 use serde::Serialize;
@@ -18,6 +18,8 @@ use crate::progress::{Progress, ProgressSink};
 #[derive(Debug)]
 pub(crate) struct Display {
     manner: Manner,
+    /// All bars: rollouts of several locations run side by side.
+    bars: MultiProgress,
     /// Guards the counts alone; nothing waits while it is held.
     fleets: Mutex<BTreeMap<FleetName, FleetProgress>>,
 }
@@ -66,14 +68,15 @@ impl Display {
             Output { form: Form::Human, volume: _ } => Manner::Lines,
             Output { form: Form::Json, volume: _ } => Manner::Records,
         };
-        Self { manner, fleets: Mutex::new(BTreeMap::new()) }
+        Self { manner, bars: MultiProgress::new(), fleets: Mutex::new(BTreeMap::new()) }
     }
 
     fn line(&self, subject: &str, text: &str) {
         match self.manner {
             Manner::Silence => {}
             Manner::Bars | Manner::Lines => {
-                output::message(format_args!("{} {subject:<10} {text}", Local::now().format("%H:%M:%S")));
+                let now = Local::now().format("%H:%M:%S");
+                self.bars.suspend(|| output::message(format_args!("{now} {subject:<10} {text}")));
             }
             Manner::Records => {
                 let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
@@ -115,7 +118,7 @@ impl ProgressSink for Display {
             }
             Progress::RolloutBegins { fleet, hosts } => {
                 let bar = if self.manner == Manner::Bars {
-                    ProgressBar::new(hosts as u64)
+                    self.bars.add(ProgressBar::new(hosts as u64))
                 } else {
                     ProgressBar::hidden()
                 };
@@ -132,9 +135,7 @@ impl ProgressSink for Display {
                 let is_first = state.sent == 0;
                 state.sent += hosts.len();
                 if is_first && let Some(first) = hosts.first() {
-                    state.bar.suspend(|| {
-                        self.line(fleet.as_str(), &format!("restarting one host first: {first}"));
-                    });
+                    self.line(fleet.as_str(), &format!("restarting one host first: {first}"));
                 }
             }
             Progress::HostsJoined { fleet, hosts } => {
@@ -142,9 +143,7 @@ impl ProgressSink for Display {
                     state.hosts += hosts;
                     state.bar.set_length(state.hosts as u64);
                     let noun = if hosts == 1 { "host" } else { "hosts" };
-                    state
-                        .bar
-                        .suspend(|| self.line(fleet.as_str(), &format!("{hosts} {noun} joined meanwhile")));
+                    self.line(fleet.as_str(), &format!("{hosts} {noun} joined meanwhile"));
                 }
             }
             Progress::HostEnded { fleet, host } => {
@@ -156,11 +155,9 @@ impl ProgressSink for Display {
                 if !proven {
                     let cluster = host.cluster.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
                     let text = format!("{}{cluster}: {}", host.host, super::human::outcome(&host.outcome));
-                    state.bar.suspend(|| self.line(fleet.as_str(), &text));
+                    self.line(fleet.as_str(), &text);
                 } else if state.proven == 1 {
-                    state
-                        .bar
-                        .suspend(|| self.line(fleet.as_str(), &format!("first host proven: {}", host.host)));
+                    self.line(fleet.as_str(), &format!("first host proven: {}", host.host));
                 } else if self.manner != Manner::Bars && is_milestone(state.ended, state.shown, state.hosts) {
                     state.shown = state.ended;
                     self.line(fleet.as_str(), &format!("{}/{}", state.proven, state.hosts));

@@ -23,7 +23,7 @@ mod suggest;
 mod tests;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) registries: BTreeMap<RegistryName, Registry>,
     pub(crate) ecs_configs: BTreeMap<EcsConfigName, EcsConfig>,
     pub(crate) fleets: BTreeMap<FleetName, Fleet>,
+    pub(crate) rollout: Rollout,
     /// When `regcred run` begins a pass.
     pub(crate) schedules: BTreeMap<ScheduleName, Schedule>,
     /// When hosts may be restarted. Every [`WindowName`] in a [`Config`] is a key of it.
@@ -62,6 +63,13 @@ pub(crate) struct Config {
 pub(crate) struct Daemon {
     /// Where its endpoints are served; `None` is nowhere.
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// What holds for the rollouts of all fleets together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rollout {
+    /// How many hosts may fail in one pass.
+    pub(crate) max_errors: Option<u32>,
 }
 
 /// Where regcred keeps what it has to remember.
@@ -197,6 +205,8 @@ pub(crate) struct Fleet {
     pub(crate) members: Members,
     pub(crate) max_unavailable: MaxUnavailable,
     pub(crate) max_errors: u32,
+    /// Fleets that have to end well before it begins. There is no ring of them.
+    pub(crate) after: BTreeSet<FleetName>,
     /// One of them has to be open for a host to be restarted; none where that may be at any time. None twice.
     pub(crate) windows: Vec<WindowName>,
     /// The name of the SSM document, in the fleet's location.

@@ -40,6 +40,9 @@ pub(crate) struct Config {
     /// The hosts that have to load an `ecs.config`, by a name of your choice.
     #[serde(default)]
     pub(crate) fleets: BTreeMap<String, Fleet>,
+    /// What holds for the rollouts of all fleets together.
+    #[serde(default)]
+    pub(crate) rollout: Rollout,
     /// When `regcred run` begins a pass, by a name of your choice. Other commands make nothing of it.
     #[serde(default)]
     pub(crate) schedules: BTreeMap<String, Schedule>,
@@ -81,6 +84,15 @@ pub(crate) struct Window {
     /// How long it is open. Of elapsed time, whatever the clock does. From 1s to 168h.
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) length: String,
+}
+
+/// What holds for the rollouts of all fleets together.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Rollout {
+    /// How many hosts of all fleets together may fail in one pass before nothing more is restarted anywhere. Without it,
+    /// each fleet's own `max_errors` holds alone.
+    pub(crate) max_errors: Option<u32>,
 }
 
 /// Where regcred keeps what it has to remember. The role of the hosts must not be able to read it.
@@ -299,6 +311,11 @@ pub(crate) struct Fleet {
     /// How many hosts of the whole fleet may fail before nothing more is restarted.
     #[serde(default)]
     pub(crate) max_errors: u32,
+    /// The fleets that are rolled out before this one: it begins when each of them ended well, that is, when no host was
+    /// left; hosts that could not be reached, or failed within `max_errors`, are no obstacle. A fleet that a pass leaves out
+    /// is not waited for.
+    #[serde(default)]
+    pub(crate) after: Vec<String>,
     /// The maintenance windows of these hosts, keys of `windows`: one has to be open for a host to be restarted. Without
     /// any, they are restarted at any time.
     #[serde(default)]

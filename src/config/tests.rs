@@ -81,7 +81,7 @@ fn a_misspelt_key_is_told_where_it_is_with_what_was_meant() {
     assert_eq!(
         messages(&with("clusters:", "max_unavailble: 3, clusters:")),
         ["error: f:9:29: fleets.prod.max_unavailble: this key is not known\n  \
-          because: the keys here are `clusters`, `command_timeout`, `document`, `document_check`, `ecs_config`, `instances`, \
+          because: the keys here are `after`, `clusters`, `command_timeout`, `document`, `document_check`, `ecs_config`, `instances`, \
           `location`, `max_errors`, `max_unavailable`, `poll_interval`, `settle_interval`, `settle_timeout`, `tags` and `windows`\n  \
           to do:   did you mean `max_unavailable`?"]
     );
@@ -694,6 +694,25 @@ fleets:
         ["registries.hub.secret.locations[2]: there is no location `eu3`"],
         "after the warning"
     );
+}
+
+#[test]
+fn fleets_that_wait_for_none_for_themselves_or_for_each_other_are_refused() {
+    let config = |one: &str, two: &str| {
+        format!(
+            "{GOOD}  one: {{ ecs_config: prod, clusters: [one], after: [{one}] }}
+  two: {{ ecs_config: prod, clusters: [two], after: [{two}] }}
+"
+        )
+    };
+    let told = |one: &str, two: &str| told(&config(one, two));
+    assert_eq!(told("prod", "one, prod"), [""; 0]);
+    assert_eq!(told("prdo", ""), ["fleets.one.after[0]: there is no fleet `prdo`"]);
+    assert_eq!(told("", "prod, two"), ["fleets.two.after[1]: a fleet cannot come after itself"]);
+    assert_eq!(told("two", "one"), ["fleets.one.after: these fleets wait for each other"]);
+    let shown = messages(&config("two", "one")).join("\n");
+    assert!(shown.contains("`one`, `two`, `one`: each comes after the next one"), "{shown}");
+    assert!(shown.contains("take one of them out"), "{shown}");
 }
 
 /// Two Regions of one account and one of another, and a secret that is copied from the first.

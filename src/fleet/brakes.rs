@@ -1,4 +1,5 @@
-//! What makes a rollout send nothing more from outside: a stop that was asked for, or a maintenance window that closes.
+//! What makes a rollout send nothing more from outside: a stop that was asked for, a maintenance window that closes, or the
+//! errors of the other fleets.
 //!
 //! What a rollout then does is [`regcred_core::rollout`]'s.
 
@@ -6,6 +7,7 @@ use chrono::{DateTime, Utc};
 use regcred_core::schedule::Window;
 use regcred_core::stop::StopReason;
 
+use super::together::Together;
 use crate::clock::Clock;
 use crate::config::{Config, Fleet};
 use crate::stopping::{Stop, StopSwitch, Urgency};
@@ -16,6 +18,7 @@ pub(crate) struct Brakes<'a> {
     pub openings: Openings<'a>,
     pub clock: &'a Clock,
     pub stop: &'a StopSwitch,
+    pub together: &'a Together,
 }
 
 /// When the hosts of a fleet may be restarted.

@@ -11,8 +11,8 @@ use regcred_core::host::{
 use regcred_core::invocation;
 use regcred_core::report::{Failure, FailureKind};
 use regcred_core::rollout::{
-    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Note, Policy,
-    Refusal, Sample, Seen, Step,
+    self, ATTRIBUTES_PER_CALL, CommandId, Ending, Event, HostOutcome, HostReport, Instance, Note, Others,
+    Policy, Refusal, Sample, Seen, Step,
 };
 use tokio::sync::OnceCell;
 
@@ -70,10 +70,12 @@ impl<'a> Driver<'a> {
                     return Driven { ending: Ending::Stopped { why }, failures };
                 }
             }
+            let others = self.look_around(seen);
             seen.apply(self.policy, Event::Time, now());
             for step in rollout::next(self.policy, seen, now()) {
                 match step {
                     Step::Done(ending) => {
+                        self.look_around(seen);
                         self.tell(seen, &mut told);
                         return Driven { ending, failures };
                     }
@@ -85,6 +87,8 @@ impl<'a> Driver<'a> {
                             _ = self.brakes.stop.until(Urgency::AtOnce) => {}
                         }
                     }
+                    // Another fleet has used up what was left meanwhile, or some of it.
+                    Step::Send { .. } if self.look_around(seen) != others => break,
                     Step::Send { hosts, max_errors } => match self.document().await {
                         Err(Unsendable { refusal, failure }) => {
                             note(&mut failures, failure.clone());
@@ -133,6 +137,15 @@ impl<'a> Driver<'a> {
                 }
             }
         }
+    }
+
+    /// Says how this rollout stands, and takes in how the others do.
+    fn look_around(&self, seen: &mut Seen) -> Option<Others> {
+        let others = self.brakes.together.tell(self.script.fleet, seen);
+        if let Some(others) = others {
+            seen.apply(self.policy, Event::Others(others), now());
+        }
+        others
     }
 
     /// Tells of the hosts that ended since the last time.

@@ -9,6 +9,7 @@ mod observe;
 mod outside;
 mod probe;
 mod records;
+mod together;
 
 pub(crate) use brakes::{Brakes, Openings};
 pub(crate) use command::{HostScript, Mode, ObjectPlace, note};
@@ -18,3 +19,4 @@ pub(crate) use observe::{Everyone, FleetObservation, Listing, clusters, observe,
 pub(crate) use outside::{RecordPlace, observe_named, observe_tagged};
 pub(crate) use probe::{Probed, probe};
 pub(crate) use records::RecordStore;
+pub(crate) use together::Together;

@@ -1,6 +1,7 @@
 //! What of a pass that nobody waited for a person has to look at.
 
 use regcred_core::plan::Hold;
+use regcred_core::replica::Replica;
 use regcred_core::report::{FleetOutcome, FleetReport, HostCounts, Outcome, Report, Verdict};
 use regcred_core::rollout::{Ending, HostOutcome};
 use regcred_core::stop::StopReason;
@@ -30,7 +31,7 @@ pub(super) fn of(report: &Report) -> Option<Shortfall> {
 /// What is not as it should be, counted.
 pub(super) fn summary(report: &Report) -> String {
     let registries = report.registries.iter().filter(|each| each.failure().is_some()).count();
-    let secrets = report.secrets.iter().filter(|each| !each.outcome.is_right()).count();
+    let secrets = report.secrets.iter().filter(|each| !each.is_right()).count();
     let objects = report.objects.iter().filter(|each| !each.is_right()).count();
     let counts = HostCounts::of(report.fleets.iter().flat_map(FleetReport::hosts));
     let parts = [
@@ -57,14 +58,17 @@ fn is_for_want_of_time(report: &Report) -> bool {
     };
     let is_arranged = |why: Hold| matches!(why, Hold::Deadline | Hold::OutOfScope | Hold::WindowClosed);
     report.registries.iter().all(|each| each.failure().is_none())
-        && report.secrets.iter().all(|each| waits(&each.outcome))
+        && report
+            .secrets
+            .iter()
+            .all(|each| waits(&each.outcome) && each.replicas.iter().all(Replica::is_right))
         && report
             .objects
             .iter()
             .all(|each| waits(&each.outcome) && each.held.iter().all(|entry| is_arranged(entry.why)))
         && report.fleets.iter().all(|fleet| match &fleet.outcome {
             FleetOutcome::Current { .. } => true,
-            FleetOutcome::Held { why } => is_arranged(*why),
+            FleetOutcome::Held { why } | FleetOutcome::HeldAfter { fleet: _, why } => is_arranged(*why),
             FleetOutcome::Failed { .. } => false,
             FleetOutcome::RolledOut { ending, hosts, unseen, failures, revision: _ } => {
                 let ending = match ending {

@@ -159,6 +159,8 @@ impl FleetState {
             | Hold::OutOfScope
             | Hold::ObjectFailed
             | Hold::Halted
+            | Hold::RolloutHalted
+            | Hold::RolloutFailed
             | Hold::Superseded => Self::Held,
         }
     }

@@ -126,7 +126,9 @@ impl Fleet {
     fn of(report: &FleetReport) -> Self {
         let state = match &report.outcome {
             FleetOutcome::Current { .. } => FleetState::Current,
-            FleetOutcome::Held { why } => FleetState::of_held(*why),
+            FleetOutcome::Held { why } | FleetOutcome::HeldAfter { fleet: _, why } => {
+                FleetState::of_held(*why)
+            }
             FleetOutcome::Failed { .. } => FleetState::Failed,
             FleetOutcome::RolledOut { ending, .. } => match ending {
                 Ending::Converged => FleetState::Converged,

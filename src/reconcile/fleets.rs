@@ -1,9 +1,10 @@
-//! One fleet after the other: who has to be restarted for a revision, and restarting them.
+//! One fleet: who has to be restarted for a revision, and restarting them.
 //!
 //! The rules are `core::rollout`'s and the commands [`crate::fleet`]'s; this joins them to the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use regcred_core::fingerprint::Revision;
 use regcred_core::host::{ClusterName, FailedHosts, Host, HostId, Standing};
@@ -19,7 +20,7 @@ use crate::aws::ObjectRead;
 use crate::config::{Fleet, Members};
 use crate::fleet::{
     self, Brakes, Driven, Driver, FleetObservation, HostScript, Listing, Mode, ObjectPlace, Openings,
-    RecordPlace, RecordStore, note,
+    RecordPlace, RecordStore, Together, note,
 };
 use crate::lease::Taken;
 use crate::observe::Context;
@@ -61,7 +62,8 @@ pub(super) struct Fleets<'a> {
     failed: FailedHosts,
     /// What may be done, where a saved plan is applied.
     agreed: Option<&'a Preconditions>,
-    meant: Meant,
+    meant: Mutex<Meant>,
+    together: &'a Together,
 }
 
 impl<'a> Fleets<'a> {
@@ -69,12 +71,13 @@ impl<'a> Fleets<'a> {
         context: &'a Context<'a>,
         failed: FailedHosts,
         agreed: Option<&'a Preconditions>,
+        together: &'a Together,
     ) -> Self {
-        Self { context, failed, agreed, meant: Meant::new() }
+        Self { context, failed, agreed, meant: Mutex::default(), together }
     }
 
     async fn see(
-        &mut self,
+        &self,
         name: &FleetName,
         fleet: &Fleet,
         revision: &Revision,
@@ -106,14 +109,15 @@ impl<'a> Fleets<'a> {
 
     /// Refuses what another fleet means too.
     fn claim(
-        &mut self,
+        &self,
         name: &FleetName,
         fleet: &Fleet,
         meanings: impl Iterator<Item = Meaning>,
     ) -> Result<(), Failure> {
+        let mut meant = self.meant.lock().unwrap_or_else(PoisonError::into_inner);
         for meaning in meanings {
             let place = (fleet.location.clone(), meaning.clone());
-            if let Some(other) = self.meant.insert(place, name.clone()).filter(|other| other != name) {
+            if let Some(other) = meant.insert(place, name.clone()).filter(|other| other != name) {
                 let key = |name| self.context.config.fleets[name].members.key();
                 return Err(Failure::new(
                     FailureKind::Refused,
@@ -127,7 +131,7 @@ impl<'a> Fleets<'a> {
     }
 
     /// What would be done about a fleet that has to load `revision`.
-    pub(super) async fn plan(&mut self, name: &FleetName, fleet: &Fleet, revision: &Revision) -> FleetAction {
+    pub(super) async fn plan(&self, name: &FleetName, fleet: &Fleet, revision: &Revision) -> FleetAction {
         let FleetObservation { hosts, registered, unseen, empty: _, records } =
             match self.see(name, fleet, revision).await {
                 Ok(observation) => observation,
@@ -163,7 +167,7 @@ impl<'a> Fleets<'a> {
     /// # Errors
     /// Where the lease cannot be had: then nobody was sent to.
     pub(super) async fn roll_out(
-        &mut self,
+        &self,
         name: &FleetName,
         fleet: &Fleet,
         object: &ObjectReport,
@@ -217,7 +221,7 @@ impl<'a> Fleets<'a> {
 
     /// Drives the rollout of a fleet in which something differs.
     async fn drive(
-        &mut self,
+        &self,
         name: &FleetName,
         fleet: &Fleet,
         object: &ObjectReport,
@@ -259,7 +263,7 @@ impl<'a> Fleets<'a> {
             script,
             policy,
             progress,
-            Brakes { openings, clock: self.context.clock, stop: self.context.stop },
+            Brakes { openings, clock: self.context.clock, stop: self.context.stop, together: self.together },
         );
         let first = driver.run(&mut seen, &mut records).await;
         let (Driven { ending, failures }, missed) = self.last_look(&driver, &mut seen, first).await;
@@ -288,12 +292,7 @@ impl<'a> Fleets<'a> {
     /// are named alone too: a fleet that scales for ever must not hold a pass for ever.
     ///
     /// Returns how the rollout ended after all, and what could not be looked at.
-    async fn last_look(
-        &mut self,
-        driver: &Driver<'_>,
-        seen: &mut Seen,
-        first: Driven,
-    ) -> (Driven, Vec<Failure>) {
+    async fn last_look(&self, driver: &Driver<'_>, seen: &mut Seen, first: Driven) -> (Driven, Vec<Failure>) {
         let name = driver.script.fleet;
         let fleet = driver.script.settings;
         let revision = seen.desired().revision.clone();

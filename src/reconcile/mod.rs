@@ -5,6 +5,7 @@
 
 mod decide;
 mod fleets;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,7 @@ use self::decide::{decide_objects, decide_secrets, registry_plans, wishes};
 use self::fleets::{Fleets, see_all};
 use crate::apply;
 use crate::config::Fleet;
-use crate::fleet::Openings;
+use crate::fleet::{Openings, Together};
 use crate::lease::{self, Lease, Patience, Taken};
 use crate::observe::{self, Context, Sighting};
 use crate::preflight;
@@ -65,7 +66,8 @@ async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts
     let objects = decide_objects(sighting, &wishes, &failed_secrets);
     let objects = preflight::objects(context.locations, objects).await;
     let mut fleets = Vec::new();
-    let mut rollouts = Fleets::new(context, failed, None);
+    let together = Together::new(context.config.rollout.max_errors);
+    let rollouts = Fleets::new(context, failed, None, &together);
     for (name, fleet) in fleets_in_scope(context) {
         let object = objects.iter().find(|step| step.ecs_config == fleet.ecs_config);
         let action = match object.and_then(|step| step.action.revision()) {
@@ -84,12 +86,14 @@ async fn plan_of(context: &Context<'_>, sighting: &Sighting, failed: FailedHosts
             fleet: name.clone(),
             location: fleet.location.clone(),
             ecs_config: fleet.ecs_config.clone(),
+            after: fleet.after.iter().filter(|name| context.scope.has_fleet(name)).cloned().collect(),
             action,
         });
     }
     let plan = Plan::new(registry_plans(context, sighting), secrets, objects, fleets);
     let estimate = plan.estimate.under_lease(context.config.state.lease);
-    Plan { paused: sighting.state.pause.clone(), estimate, ..plan }
+    let max_errors_together = context.config.rollout.max_errors;
+    Plan { paused: sighting.state.pause.clone(), estimate, max_errors_together, ..plan }
 }
 
 /// Whether maintenance windows hold restarts.
@@ -217,21 +221,29 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
     let steps = decide_objects(&sighting, &wishes, &failed_secrets);
     let objects = apply::objects(context.locations, context.stop, steps, progress).await;
 
-    let mut fleets: Vec<FleetReport> = Vec::new();
-    let mut rollouts = Fleets::new(context, failed, agreed);
-    let mut halted: BTreeSet<&EcsConfigName> = BTreeSet::new();
-    for (name, fleet) in fleets_in_scope(context) {
+    let together = Together::new(context.config.rollout.max_errors);
+    let rollouts = Fleets::new(context, failed, agreed, &together);
+    let outcomes = turns::take(context, &together, |name, before| {
+        let fleet = &context.config.fleets[&name];
         let object = objects.iter().find(|report| report.ecs_config == fleet.ecs_config);
-        let outcome = match object.filter(|report| report.outcome.is_right()) {
-            None => FleetOutcome::Held { why: hold_of(object) },
-            Some(_) if halted.contains(&fleet.ecs_config) => FleetOutcome::Held { why: Hold::Halted },
-            Some(object) => rollouts.roll_out(name, fleet, object, orders).await?,
-        };
-        if let FleetOutcome::RolledOut { ending: Ending::Halted { .. }, .. } = &outcome {
-            halted.insert(&fleet.ecs_config);
+        let is_halted = before.iter().any(|(other, outcome)| {
+            context.config.fleets[other].ecs_config == fleet.ecs_config
+                && matches!(outcome, FleetOutcome::RolledOut { ending: Ending::Halted { .. }, .. })
+        });
+        let rollouts = &rollouts;
+        async move {
+            match object.filter(|report| report.outcome.is_right()) {
+                None => Ok(FleetOutcome::Held { why: hold_of(object) }),
+                Some(_) if is_halted => Ok(FleetOutcome::Held { why: Hold::Halted }),
+                Some(object) => rollouts.roll_out(&name, fleet, object, orders).await,
+            }
         }
-        let mut report =
-            FleetReport { fleet: name.clone(), location: fleet.location.clone(), opens: None, outcome };
+    })
+    .await?;
+    let mut fleets: Vec<FleetReport> = Vec::new();
+    for (name, outcome) in outcomes {
+        let fleet = &context.config.fleets[&name];
+        let mut report = FleetReport { fleet: name, location: fleet.location.clone(), opens: None, outcome };
         if report.is_held_by_window() {
             report.opens = Openings::of(context.config, fleet).next(context.clock.now());
         }

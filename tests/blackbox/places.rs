@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regcred_sandbox::hosts::{DOCUMENT, DOCUMENT_NAME, HostSpec, Life};
+use regcred_sandbox::hosts::{Behaviour, DOCUMENT, DOCUMENT_NAME, HostSpec, Life};
 use regcred_sandbox::{
     BucketSeed, DocumentSeed, Effect, Fault, Match, ObjectSeed, Options, Role, Service, Statement, Trust,
 };
@@ -301,5 +301,119 @@ async fn while_one_account_throttles_writes_the_others_are_written_and_rolled_ou
     };
     for good in [two, three] {
         assert!(position(good, false) < position(one, true), "{} waited for {}", good.name, one.name);
+    }
+}
+
+/// Where a line of progress stands that has all of these parts.
+fn line(told: &Told, parts: &[&str]) -> usize {
+    let found = told.stderr.lines().position(|line| parts.iter().all(|part| line.contains(part)));
+    found.unwrap_or_else(|| panic!("nothing was said of {parts:?}:\n{}", told.stderr))
+}
+
+#[tokio::test]
+async fn fleets_go_in_their_order_and_the_first_host_of_the_first_before_all_others() {
+    let ordered = config().replace("ecs_config: one,", "ecs_config: one, after: [two],");
+    let world = World::start("fleets_go_in_their_order", three_accounts(), &ordered);
+    let plan = world.json(&["plan"]).await;
+    assert_eq!(find(&plan.json["fleets"], "fleet", "one")["after"], serde_json::json!(["two"]), "{plan:#?}");
+    let shown = world.run(&["plan"]).await;
+    assert!(shown.stdout.contains("in one; after two"), "{}", shown.stdout);
+
+    let (told, calls) = world.watched(&["sync"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    for account in ACCOUNTS {
+        assert_converged(&world, &told, account, HARBOR_PASSWORD);
+    }
+    // By their names, `three` is the first of those that wait for nobody.
+    let [one, three, two] = ACCOUNTS;
+    let begins = |account: Account| line(&told, &["restarting one host first", account.hosts[0]]);
+    let proven = line(&told, &["first host proven", three.hosts[0]]);
+    assert!(begins(three) < proven && proven < begins(two), "{}", told.stderr);
+    assert!(line(&told, &["two", "2/2 proven"]) < begins(one), "{}", told.stderr);
+    let sends: Vec<&str> = calls
+        .iter()
+        .filter(|call| call.operation == "SendCommand")
+        .map(|call| call.account.as_str())
+        .collect();
+    assert_eq!(sends.len(), 6, "{sends:?}");
+    assert!(sends[0] == three.number && sends[4..] == [one.number, one.number], "{sends:?}");
+    // What a report lists is in the order of the names, whoever ended first.
+    let names: Vec<&str> =
+        told.json["fleets"].as_array().unwrap().iter().map(|it| it["fleet"].as_str().unwrap()).collect();
+    assert_eq!(names, ["one", "three", "two"]);
+}
+
+/// Another password than the hosts have.
+const ANOTHER: &str = "another-password";
+
+/// [`three_accounts`], in which this host takes no changed value.
+fn with_failing(id: &str) -> Options {
+    let Options { hosts, .. } = three_accounts();
+    let fails = |host: HostSpec| match host.id == id {
+        true => HostSpec { behaviour: Behaviour::RejectsChangedAuth, ..host },
+        false => host,
+    };
+    Options { hosts: hosts.into_iter().map(fails).collect(), ..three_accounts() }
+}
+
+#[tokio::test]
+async fn a_fleet_whose_forerunner_halts_is_left_alone_and_the_others_are_rolled_out() {
+    let ordered = config().replace("ecs_config: one,", "ecs_config: one, after: [two],");
+    let [one, three, two] = ACCOUNTS;
+    let world = World::start("a_fleet_whose_forerunner_halts", with_failing(two.hosts[0]), &ordered);
+    world.set_harbor_password(ANOTHER);
+    let told = world.json(&["sync"]).await;
+    assert_eq!((told.code, &told.json["verdict"]), (5, &"halted".into()), "{told:#?}");
+    assert_converged(&world, &told, three, ANOTHER);
+    assert_eq!(find(&told.json["fleets"], "fleet", "two")["ending"], "halted");
+    let held = find(&told.json["fleets"], "fleet", "one");
+    assert_eq!(
+        (&held["outcome"], &held["earlier"], &held["why"]),
+        (&"held_after".into(), &"two".into(), &"rollout_halted".into()),
+        "{held:#}"
+    );
+    for id in one.hosts {
+        assert_eq!(world.restarts()[id], 0, "{id}");
+    }
+    assert_eq!(told.json["revocation"]["safe"], false);
+    // Named alone, it waits for nobody: a person chose it.
+    let told = world.json(&["sync", "--fleet", "one"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_converged(&world, &told, one, ANOTHER);
+}
+
+#[tokio::test]
+async fn the_errors_of_all_fleets_together_stop_all_of_them() {
+    let [one, three, two] = ACCOUNTS;
+    // Two fleets that come one after the other, and each of which would allow an error.
+    let limited = config()
+        .replace("max_unavailable: 100%", "max_unavailable: 1, max_errors: 1")
+        .replace("ecs_config: one,", "ecs_config: one, after: [three],")
+        .replace("ecs_config: two,", "ecs_config: two, after: [one],");
+    let world = World::start("the_errors_of_all_fleets", with_failing(three.hosts[1]), &limited);
+    world.write("regcred.yaml", &format!("{limited}rollout: {{ max_errors: 0 }}\n"));
+    world.set_harbor_password(ANOTHER);
+    let shown = world.run(&["plan"]).await;
+    assert!(shown.stdout.contains("All fleets together stop at the 1st failure."), "{}", shown.stdout);
+    let told = world.json(&["sync"]).await;
+    assert_eq!(told.code, 5, "{told:#?}");
+    assert_eq!(find(&told.json["fleets"], "fleet", "three")["ending"], "partly_reached", "{told:#?}");
+    let stopped = find(&told.json["fleets"], "fleet", "one");
+    assert_eq!(
+        (&stopped["ending"], &stopped["why"]["because"], &stopped["why"]["errors"]),
+        (&"halted".into(), &"errors_together".into(), &1.into()),
+        "{stopped:#}"
+    );
+    assert_eq!(find(&told.json["fleets"], "fleet", "two")["outcome"], "held_after");
+    for id in one.hosts.into_iter().chain(two.hosts) {
+        assert_eq!(world.restarts()[id], 0, "{id}");
+    }
+
+    // Without that limit, each fleet's own holds alone.
+    world.write("regcred.yaml", &limited);
+    let told = world.json(&["sync"]).await;
+    assert_eq!(told.code, 4, "{told:#?}");
+    for account in [one, two] {
+        assert_converged(&world, &told, account, ANOTHER);
     }
 }

@@ -22,6 +22,7 @@ pub mod lint;
 pub mod login;
 pub mod names;
 pub mod observed;
+pub mod order;
 pub mod outside;
 pub mod partition;
 pub mod pause;

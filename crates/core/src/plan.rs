@@ -39,6 +39,9 @@ pub struct Plan {
     /// A person wants that nothing is written: a sync would do none of this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
+    /// How many hosts may end not proven in all fleets together, where the configuration says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_errors_together: Option<u32>,
 }
 
 /// About how much something takes: an order of magnitude, not a promise.
@@ -222,6 +225,10 @@ pub enum Hold {
     Deadline,
     /// Another process took the lease before its turn came.
     LeaseLost,
+    /// The rollout that it waits for was halted.
+    RolloutHalted,
+    /// The rollout that it waits for could not be done.
+    RolloutFailed,
     /// A person paused all writers (`regcred pause`).
     Paused,
     /// The maintenance window of the fleet is closed.
@@ -245,7 +252,9 @@ impl Hold {
             | Self::Superseded
             | Self::Stopped
             | Self::Deadline
-            | Self::LeaseLost => Verdict::Partial,
+            | Self::LeaseLost
+            | Self::RolloutHalted
+            | Self::RolloutFailed => Verdict::Partial,
         }
     }
 }
@@ -327,6 +336,9 @@ pub struct FleetStep {
     pub fleet: FleetName,
     pub location: LocationName,
     pub ecs_config: EcsConfigName,
+    /// The fleets of this pass that have to end well before it begins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<FleetName>,
     /// When its maintenance window opens, while that is closed: hosts are not restarted before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<DateTime<Utc>>,
@@ -402,17 +414,35 @@ impl Plan {
         let mut estimate = Estimate { calls: stores, seconds: 0 };
         for step in &fleets {
             if let FleetAction::Rollout { estimate: fleet, .. } = &step.action {
-                // Fleets are rolled out one after another.
+                // Fleets of different locations may be rolled out side by side; it takes no longer than this.
                 estimate.calls += fleet.calls;
                 estimate.seconds += fleet.seconds;
             }
         }
-        Self { version: VERSION, registries, secrets, objects, fleets, estimate, paused: None }
+        Self {
+            version: VERSION,
+            registries,
+            secrets,
+            objects,
+            fleets,
+            estimate,
+            paused: None,
+            max_errors_together: None,
+        }
     }
 
     /// Whether applying it would write or restart anything.
     pub fn is_empty(&self) -> bool {
-        let Self { version: _, registries: _, secrets, objects, fleets, estimate: _, paused: _ } = self;
+        let Self {
+            version: _,
+            registries: _,
+            secrets,
+            objects,
+            fleets,
+            estimate: _,
+            paused: _,
+            max_errors_together: _,
+        } = self;
         let object = |step: &ObjectStep| match step.action {
             ObjectAction::Create { .. } | ObjectAction::Replace { .. } => true,
             ObjectAction::Unchanged { .. } | ObjectAction::Blocked { .. } => false,

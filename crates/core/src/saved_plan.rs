@@ -188,7 +188,16 @@ impl Preconditions {
     }
 
     pub fn of(plan: &Plan, key: KeyIs, settings: BTreeMap<String, Digest>) -> Self {
-        let Plan { version: _, registries, secrets, objects, fleets, estimate: _, paused: _ } = plan;
+        let Plan {
+            version: _,
+            registries,
+            secrets,
+            objects,
+            fleets,
+            estimate: _,
+            paused: _,
+            max_errors_together: _,
+        } = plan;
         let registry = |plan: &RegistryPlan| {
             let RegistryPlan { name, server: _, credential, login: _, published_since: _ } = plan;
             let fingerprint = match (credential, key) {

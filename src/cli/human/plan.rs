@@ -34,6 +34,10 @@ pub(crate) fn plan(plan: &Plan) -> String {
         }
     } else {
         policies(&mut page, &plan.fleets);
+        if let Some(most) = plan.max_errors_together {
+            let next = ordinal(u64::from(most) + 1);
+            page.line(format!("All fleets together stop at the {next} failure."));
+        }
         let hosts: usize = plan.fleets.iter().map(may_hold_old).sum();
         if hosts > 0 {
             page.line(format!("Keep the old password valid: {} may still hold it.", counted(hosts, "host")));
@@ -158,7 +162,7 @@ pub(super) fn foreign(page: &mut Page, kept: &[String], pruned: &[String]) {
 }
 
 fn fleets(page: &mut Page, steps: &[FleetStep]) {
-    for FleetStep { fleet, location, ecs_config: _, opens, action } in steps {
+    for FleetStep { fleet, location, ecs_config: _, after, opens, action } in steps {
         match action {
             FleetAction::Current { .. } | FleetAction::Blocked { .. } => {}
             FleetAction::Held { why } => {
@@ -175,8 +179,9 @@ fn fleets(page: &mut Page, steps: &[FleetStep]) {
                 };
                 if forecast.hosts > 0 {
                     page.line(format!(
-                        "~ restart   {:<26}  {groups} in {location}",
+                        "~ restart   {:<26}  {groups} in {location}{}",
                         format!("{} of {} hosts", number(forecast.hosts), number(all)),
+                        words::after(after),
                     ));
                     if let Some(opens) = opens {
                         page.line(format!(
@@ -271,7 +276,7 @@ fn policies(page: &mut Page, steps: &[FleetStep]) {
     }
 }
 
-/// Fleets are rolled out one after another.
+/// However fleets are rolled out side by side, it takes no longer than one after another.
 fn longest(steps: &[FleetStep]) -> Duration {
     let of_fleet = |step: &FleetStep| match &step.action {
         FleetAction::Rollout { forecast, .. } => forecast.longest_seconds,

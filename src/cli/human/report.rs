@@ -170,6 +170,12 @@ fn fleet(page: &mut Page, report: &FleetReport) {
         FleetOutcome::Held { why } => {
             page.line(format!("fleet {fleet}: no host was touched, because {}", words::hold(*why)));
         }
+        FleetOutcome::HeldAfter { fleet: earlier, why } => {
+            page.line(format!(
+                "fleet {fleet}: no host was touched; it comes after {earlier}, which did not end well: {}",
+                words::hold(*why)
+            ));
+        }
         FleetOutcome::Failed { failure } => page.line(three_lines(failure)),
         FleetOutcome::RolledOut { revision, ending, hosts: reports, unseen, failures } => {
             let said = match ending {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use regcred_core::credential::Expiry;
 use regcred_core::login::{Trial, Unreachable};
+use regcred_core::names::FleetName;
 use regcred_core::plan::{CredentialChange, Hold};
 use regcred_core::rollout::{Explanation, HostOutcome, MaxUnavailable};
 use regcred_core::server::Server;
@@ -53,8 +54,19 @@ pub(crate) fn hold(why: Hold) -> &'static str {
         Hold::LeaseLost => "another process took the lease",
         Hold::Paused => "regcred is paused",
         Hold::WindowClosed => "the maintenance window is closed",
+        Hold::RolloutHalted => "its rollout was halted",
+        Hold::RolloutFailed => "it could not be rolled out",
         Hold::Halted => "the rollout of the same ecs.config was halted in another fleet",
     }
+}
+
+/// `; after stage, edge`: behind what has to end well before.
+pub(super) fn after(fleets: &[FleetName]) -> String {
+    if fleets.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = fleets.iter().map(FleetName::as_str).collect();
+    format!("; after {}", names.join(", "))
 }
 
 /// How a registry's credential compares to what is published. `shown` is the fingerprint of the one that was read.

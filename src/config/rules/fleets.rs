@@ -1,14 +1,15 @@
 //! Rules of `fleets`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regcred_core::names::{EcsConfigName, FleetName, LocationName};
+use regcred_core::order::{Order, Place};
 use regcred_core::rollout::MaxUnavailable;
 
 use super::{Bounds, Rules, aws};
 use crate::config::problem::KeyPath;
-use crate::config::{DocumentCheck, Fleet, raw, span};
+use crate::config::{Config, DocumentCheck, Fleet, raw, span};
 
 const POLL_INTERVAL: Bounds = Bounds {
     least: Duration::from_millis(100),
@@ -55,6 +56,7 @@ impl Rules<'_, '_> {
             instances,
             max_unavailable,
             max_errors,
+            after,
             windows,
             document,
             document_check,
@@ -75,6 +77,7 @@ impl Rules<'_, '_> {
         };
         let windows = self.windows_of(windows, &path.key("windows"));
         let members = self.members(clusters.as_deref(), tags.as_ref(), instances.as_deref(), &path);
+        let earlier = self.after(name, after, &path.key("after"));
         let max_unavailable = self.max_unavailable(max_unavailable, &path.key("max_unavailable"));
         let documented = self.hold(
             &path.key("document"),
@@ -110,6 +113,7 @@ impl Rules<'_, '_> {
             members: members?,
             max_unavailable: max_unavailable?,
             max_errors: *max_errors,
+            after: earlier?,
             windows: windows?,
             document: document.clone(),
             document_check: match document_check {
@@ -121,6 +125,45 @@ impl Rules<'_, '_> {
             settle_timeout: settle_timeout?,
             command_timeout: command_timeout?,
         })
+    }
+
+    fn after(&mut self, own: &str, names: &[String], path: &KeyPath) -> Option<BTreeSet<FleetName>> {
+        let declared: Vec<&str> = self.raw.fleets.keys().map(String::as_str).collect();
+        let mut kept = Some(());
+        for (index, name) in names.iter().enumerate() {
+            let path = path.index(index);
+            if name == own {
+                self.error(
+                    &path,
+                    "a fleet cannot come after itself",
+                    "it would wait for its own end",
+                    "remove it from the list",
+                );
+                kept = None;
+                continue;
+            }
+            kept = self.refer("fleet", "fleets", name, &declared, &path).and(kept);
+        }
+        kept.map(|()| names.iter().map(FleetName::new).collect())
+    }
+
+    /// Fleets that wait for each other would none of them ever begin.
+    pub(super) fn fleets_have_an_order(&mut self, config: &Config) {
+        let place = |fleet: &Fleet| Place {
+            after: fleet.after.clone(),
+            location: fleet.location.clone(),
+            ecs_config: fleet.ecs_config.clone(),
+        };
+        let order = Order::new(config.fleets.iter().map(|(name, fleet)| (name.clone(), place(fleet))));
+        let Some(ring) = order.ring() else { return };
+        let [first, ..] = ring.as_slice() else { return };
+        let names: Vec<String> = ring.iter().chain([first]).map(|name| format!("`{name}`")).collect();
+        self.error(
+            &KeyPath::top("fleets").key(first.as_str()).key("after"),
+            "these fleets wait for each other",
+            format_args!("{}: each comes after the next one, so that none could begin", names.join(", ")),
+            "take one of them out of the `after` of another",
+        );
     }
 
     /// As [`Rules::location`], telling nothing.

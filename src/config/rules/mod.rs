@@ -23,7 +23,7 @@ use regcred_core::names::LocationName;
 
 use super::names::check_name;
 use super::problem::{End, Findings, KeyPath};
-use super::{Config, raw, span, suggest};
+use super::{Config, Rollout, raw, span, suggest};
 
 /// Why a value breaks a rule, and what to write instead. Quotes nothing of the value.
 struct Flaw {
@@ -67,6 +67,7 @@ pub(super) fn apply<'a>(
         schedules,
         windows,
         daemon: daemon?,
+        rollout: Rollout { max_errors: rules.raw.rollout.max_errors },
     };
     rules.secrets_are_published_once(&config);
     rules.copies_are_in_nobodys_way(&config);
@@ -75,6 +76,7 @@ pub(super) fn apply<'a>(
     rules.objects_are_written_once(&config);
     rules.clusters_are_in_one_fleet(&config);
     rules.instances_are_in_one_fleet(&config);
+    rules.fleets_have_an_order(&config);
     rules.windows_are_met(&config);
     rules.everything_is_used();
     Some(config)

@@ -167,9 +167,35 @@ pub enum FleetOutcome {
     Held {
         why: Hold,
     },
+    /// A fleet that comes before it did not end well, for this reason; no host was touched.
+    HeldAfter {
+        #[serde(rename = "earlier")]
+        fleet: FleetName,
+        why: Hold,
+    },
     Failed {
         failure: Failure,
     },
+}
+
+impl FleetOutcome {
+    /// Why fleets that come after it are left alone; `None` where it ended well.
+    ///
+    /// Hosts that could not be reached, or failed within `max_errors`, are what the operator allowed: they keep nobody
+    /// waiting. Hosts that were left are not.
+    pub fn hold(&self) -> Option<Hold> {
+        match self {
+            Self::Current { .. } => None,
+            Self::RolledOut { ending, .. } => match ending {
+                Ending::Converged | Ending::PartlyReached => None,
+                Ending::Halted { .. } => Some(Hold::RolloutHalted),
+                Ending::Superseded => Some(Hold::Superseded),
+                Ending::Stopped { why } => Some((*why).into()),
+            },
+            Self::Held { why } | Self::HeldAfter { fleet: _, why } => Some(*why),
+            Self::Failed { .. } => Some(Hold::RolloutFailed),
+        }
+    }
 }
 
 /// Whether the credentials that were published before may be revoked at the registry.
@@ -313,14 +339,19 @@ impl FleetReport {
             FleetOutcome::RolledOut { ending, .. } => {
                 *ending == Ending::Stopped { why: StopReason::WindowClosed }
             }
-            FleetOutcome::Current { .. } | FleetOutcome::Failed { .. } => false,
+            FleetOutcome::Current { .. } | FleetOutcome::HeldAfter { .. } | FleetOutcome::Failed { .. } => {
+                false
+            }
         }
     }
 
     pub fn hosts(&self) -> &[HostReport] {
         match &self.outcome {
             FleetOutcome::RolledOut { hosts, .. } => hosts,
-            FleetOutcome::Current { .. } | FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => &[],
+            FleetOutcome::Current { .. }
+            | FleetOutcome::Held { .. }
+            | FleetOutcome::HeldAfter { .. }
+            | FleetOutcome::Failed { .. } => &[],
         }
     }
 
@@ -329,14 +360,14 @@ impl FleetReport {
         match &self.outcome {
             FleetOutcome::Current { .. } => 0,
             FleetOutcome::RolledOut { unseen, .. } => unseen.len(),
-            FleetOutcome::Held { .. } | FleetOutcome::Failed { .. } => 1,
+            FleetOutcome::Held { .. } | FleetOutcome::HeldAfter { .. } | FleetOutcome::Failed { .. } => 1,
         }
     }
 
     fn verdict(&self) -> Verdict {
         match &self.outcome {
             FleetOutcome::Current { .. } => Verdict::Converged,
-            FleetOutcome::Held { why } => why.verdict(),
+            FleetOutcome::Held { why } | FleetOutcome::HeldAfter { fleet: _, why } => why.verdict(),
             FleetOutcome::Failed { .. } => Verdict::Partial,
             FleetOutcome::RolledOut { ending, unseen, .. } => match ending {
                 Ending::Converged if unseen.is_empty() => Verdict::Converged,

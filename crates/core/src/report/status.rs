@@ -142,7 +142,16 @@ impl Status {
         let failed = if fleets_failed { Verdict::Partial } else { Verdict::Converged };
         let drift = if unseen > 0 { Verdict::Drift } else { Verdict::Converged };
         let verdict = stores.verdict().worse(hosts).worse(failed).worse(drift);
-        let Plan { version: _, registries, secrets, objects, fleets: _, estimate: _, paused: _ } = stores;
+        let Plan {
+            version: _,
+            registries,
+            secrets,
+            objects,
+            fleets: _,
+            estimate: _,
+            paused: _,
+            max_errors_together: _,
+        } = stores;
         let paused = None;
         Self { version: VERSION, registries, secrets, objects, fleets, revocation, lease, paused, verdict }
     }

@@ -10,6 +10,14 @@ use crate::invocation::{CommandState, Progress};
 use crate::rollout::outcome::{Ending, Refusal};
 use crate::stop::StopReason;
 
+/// Hosts that ended not proven in the other fleets of a pass, and how many may, in all of them together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Others {
+    pub errors: usize,
+    /// Of this fleet and the others.
+    pub max_errors: u32,
+}
+
 /// SSM's id of one `SendCommand`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -134,6 +142,8 @@ pub enum Event {
     Gone {
         host: HostId,
     },
+    /// How the other fleets of the pass stand, where there is a limit for all of them. The latest counts.
+    Others(Others),
     /// Nothing more may be sent. The first reason stays.
     Stopped {
         why: StopReason,

@@ -195,6 +195,13 @@ impl fmt::Display for Halt {
                 let hosts = if *errors == 1 { "host was" } else { "hosts were" };
                 write!(f, "{errors} {hosts} not proven, and max_errors is {max_errors}")
             }
+            Self::ErrorsTogether { errors, max_errors } => {
+                let hosts = if *errors == 1 { "host was" } else { "hosts were" };
+                write!(
+                    f,
+                    "{errors} {hosts} not proven in all fleets together, and rollout.max_errors is {max_errors}"
+                )
+            }
             Self::SendRefused { refusal } => write!(f, "no command could be sent: {refusal}"),
             Self::Unavailable { clusters } => {
                 if clusters.is_empty() {

@@ -31,6 +31,7 @@
 //! * A host is sent to once. A command that SSM refused was not sent; one whose answer was lost was.
 //! * A host that joins during the rollout is found by a last look at its end, and goes by the same rules: see
 //!   [`Latecomers`].
+//! * Where there is a limit for all fleets of a pass ([`Event::Others`]), the errors of the others count too.
 //! * Made to stop from outside ([`Event::Stopped`]), it sends nothing more, and follows what is in flight to its end.
 //! * Agents that are disconnected and were not restarted by this rollout are not counted as unavailable: it cannot make
 //!   them worse, and restarting them may be what they need.
@@ -51,7 +52,7 @@ mod sending;
 
 use chrono::{DateTime, Utc};
 
-pub use event::{Attribute, CommandId, Event, Instance, Invocation, Note, Sample, Step};
+pub use event::{Attribute, CommandId, Event, Instance, Invocation, Note, Others, Sample, Step};
 pub use explain::Explanation;
 pub use forecast::{Forecast, forecast};
 pub use latecomers::Latecomers;

@@ -234,6 +234,8 @@ pub enum Halt {
     FirstHost { host: HostId, left: Left },
     /// More hosts than `max_errors` ended not proven.
     Errors { errors: usize, max_errors: u32 },
+    /// More hosts of all fleets together than `rollout.max_errors` ended not proven.
+    ErrorsTogether { errors: usize, max_errors: u32 },
     /// The command was refused for a reason that every other host would meet too.
     SendRefused { refusal: Refusal },
     /// The hosts that ended unproven use up `max_unavailable` of these clusters; of none, where the fleet is told by tags

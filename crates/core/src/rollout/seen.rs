@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::fingerprint::Revision;
 use crate::host::{ClusterName, Host, HostId, Membership, Unsupported};
 use crate::invocation::{CommandState, NothingRan, Progress};
-use crate::rollout::event::{CommandId, Event, Invocation};
+use crate::rollout::event::{CommandId, Event, Invocation, Others};
 use crate::rollout::outcome::{HostFailure, HostOutcome, HostReport, Recorded, Refusal, Unproven};
 use crate::rollout::phase::{
     Company, HostState, Phase, Record, Shown, Tracked, failed, first_phase, nothing_ran, unproven,
@@ -40,6 +40,8 @@ pub struct Seen {
     pub(super) refused: Option<Refusal>,
     /// Nothing more may be sent, for a reason that lies outside the rollout.
     pub(super) stopped: Option<StopReason>,
+    /// How the other fleets stand, where that matters.
+    pub(super) others: Option<Others>,
 }
 
 /// When a command was looked at.
@@ -79,6 +81,7 @@ impl Seen {
             superseded: false,
             refused: None,
             stopped: None,
+            others: None,
         }
     }
 
@@ -212,6 +215,7 @@ impl Seen {
                     };
                 }
             }
+            Event::Others(others) => self.others = Some(others),
             Event::Stopped { why } => {
                 self.stopped.get_or_insert(why);
             }

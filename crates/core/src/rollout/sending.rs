@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::host::{ClusterName, RecordedFailure};
-use crate::rollout::event::Step;
+use crate::rollout::event::{Others, Step};
 use crate::rollout::outcome::{Ending, Halt, HostOutcome, Left, Recorded};
 use crate::rollout::phase::{Company, Phase, Tracked};
 use crate::rollout::policy::{CHUNK, Policy};
@@ -71,7 +71,7 @@ impl Seen {
                 }
             }
         }
-        let max_errors = policy.errors_left(self.errors());
+        let max_errors = self.errors_left(policy);
         (!hosts.is_empty()).then_some(Step::Send { hosts, max_errors })
     }
 
@@ -124,8 +124,25 @@ impl Seen {
             .collect()
     }
 
+    /// How many more hosts of this fleet may end not proven.
+    fn errors_left(&self, policy: &Policy) -> u32 {
+        let own = policy.errors_left(self.errors());
+        self.others.map_or(own, |Others { errors, max_errors }| {
+            let all = u32::try_from(errors.saturating_add(self.errors())).unwrap_or(u32::MAX);
+            own.min(max_errors.saturating_sub(all))
+        })
+    }
+
+    /// Whether a host of it was proven.
+    pub fn has_proven(&self) -> bool {
+        let is_proven = |tracked: &Tracked| {
+            matches!(tracked.phase, Phase::Ended { outcome: HostOutcome::Proven { .. }, .. })
+        };
+        self.hosts.values().any(is_proven)
+    }
+
     /// How many hosts ended not proven. One of which that is not sure yet counts: it is known a call later.
-    fn errors(&self) -> usize {
+    pub fn errors(&self) -> usize {
         let is_error = |tracked: &&Tracked| match &tracked.phase {
             Phase::Doubtful { .. } => true,
             Phase::Ended { outcome, .. } => outcome.weight().error,
@@ -152,7 +169,7 @@ impl Seen {
                 _ => None,
             })
         };
-        let proven = ended().any(|(_, outcome)| matches!(outcome, HostOutcome::Proven { .. }));
+        let proven = self.has_proven();
         if !proven {
             let first = ended().find(|(_, outcome)| {
                 let weight = outcome.weight();
@@ -165,6 +182,12 @@ impl Seen {
         let errors = self.errors();
         if policy.is_exceeded(errors) {
             return Some(Hold::Halted(Halt::Errors { errors, max_errors: policy.max_errors }));
+        }
+        if let Some(Others { errors: elsewhere, max_errors }) = self.others {
+            let errors = errors.saturating_add(elsewhere);
+            if u32::try_from(errors).map_or(true, |errors| errors > max_errors) {
+                return Some(Hold::Halted(Halt::ErrorsTogether { errors, max_errors }));
+            }
         }
         if let Some(refusal) = &self.refused {
             return Some(Hold::Halted(Halt::SendRefused { refusal: refusal.clone() }));

@@ -10,7 +10,7 @@ use regcred_core::host::{
     Attributes, FailedHosts, InstanceStatus, Membership, Ping, Platform, RecordedFailure, Registration,
 };
 use regcred_core::invocation::{CommandState, NothingRan, Progress};
-use regcred_core::rollout::{MaxUnavailable, Refusal};
+use regcred_core::rollout::{MaxUnavailable, Others, Refusal};
 use regcred_core::script::{Outcome, Reason, ScriptReport};
 use regcred_core::stop::StopReason;
 
@@ -302,6 +302,7 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
         hosts().prop_map(|hosts| Event::Recorded { hosts }),
         hosts().prop_map(|hosts| Event::RecordFailed { hosts }),
         some_id().prop_map(|host| Event::Gone { host }),
+        (0_usize..6, 0_u32..6).prop_map(|(errors, max_errors)| Event::Others(Others { errors, max_errors })),
         Just(Event::Stopped { why: StopReason::LeaseLost }),
     ];
     prop::collection::vec((event, 0_u64..60), 0..60)

@@ -13,8 +13,8 @@ use honest::Fleet;
 use proptest::prelude::*;
 use regcred_core::host::{ClusterName, ContainerInstanceArn, Host, HostId};
 use regcred_core::rollout::{
-    CommandId, Desired, Ending, Event, HostOutcome, HostState, Invocation, Latecomers, Policy, Sample, Seen,
-    Step, next,
+    CommandId, Desired, Ending, Event, HostOutcome, HostState, Invocation, Latecomers, Others, Policy,
+    Sample, Seen, Step, next,
 };
 use regcred_core::script::VersionId;
 
@@ -73,6 +73,37 @@ proptest! {
         let far = at(now + 10_000_000);
         seen.apply(&world.policy, Event::Time, far);
         prop_assert!(!seen.hosts().any(|(_, state)| state == HostState::InFlight));
+    }
+
+    /// One limit for all fleets: nothing is sent while the errors of this fleet and the others exceed it, SSM is never allowed
+    /// more than is left of it, and one that is far away changes nothing.
+    #[test]
+    fn nothing_is_sent_once_the_errors_of_all_fleets_are_used_up(
+        world in hostile::world(),
+        events in hostile::events(),
+        errors in 0_usize..6,
+        max_errors in 0_u32..6,
+    ) {
+        let (mut limited, mut alone) = (world.seen(), world.seen());
+        limited.apply(&world.policy, Event::Others(Others { errors, max_errors }), at(0));
+        let mut now = 0;
+        for (event, seconds) in events {
+            if matches!(event, Event::Others(_)) {
+                continue;
+            }
+            limited.apply(&world.policy, event.clone(), at(now));
+            alone.apply(&world.policy, event, at(now));
+            now += seconds;
+            let all = u32::try_from(limited.errors() + errors).expect("the worlds are small");
+            for step in next(&world.policy, &limited, at(now)) {
+                if let Step::Send { max_errors: left, .. } = step {
+                    prop_assert!(all + left <= max_errors, "{} of {}, and {} more", all, max_errors, left);
+                }
+            }
+            let mut far = alone.clone();
+            far.apply(&world.policy, Event::Others(Others { errors, max_errors: u32::MAX }), at(now));
+            prop_assert_eq!(next(&world.policy, &far, at(now)), next(&world.policy, &alone, at(now)));
+        }
     }
 
     /// Crash anywhere, and idempotence: however often a pass is cut, the ones after it reach every healthy host, and no

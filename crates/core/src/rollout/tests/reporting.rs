@@ -177,6 +177,10 @@ fn a_halt_says_what_stopped_it() {
         ),
         (Halt::Errors { errors: 1, max_errors: 0 }, "1 host was not proven, and max_errors is 0"),
         (Halt::Errors { errors: 4, max_errors: 3 }, "4 hosts were not proven, and max_errors is 3"),
+        (
+            Halt::ErrorsTogether { errors: 4, max_errors: 3 },
+            "4 hosts were not proven in all fleets together, and rollout.max_errors is 3",
+        ),
         (Halt::SendRefused { refusal: Refusal::AccessDenied }, "no command could be sent: access denied"),
         (
             Halt::Unavailable { clusters: vec![ClusterName::new("a"), ClusterName::new("b")] },

@@ -401,3 +401,13 @@ fn the_forecast_bounds_what_can_be_down_and_what_can_fail() {
     assert_eq!(forecast(&nobody.policy, &nobody.seen).commands, 0);
     assert_eq!(nobody.ending(), Ending::Converged);
 }
+
+#[test]
+fn the_errors_of_the_other_fleets_count_where_there_is_a_limit_for_all_of_them() {
+    let mut rollout = Rollout::with(|policy| policy.max_errors = 9, (0..3).map(host));
+    rollout.tell(Event::Others(Others { errors: 2, max_errors: 2 }));
+    assert_eq!(rollout.next(), [Step::Send { hosts: ids([0]), max_errors: 0 }]);
+    rollout.tell(Event::Others(Others { errors: 3, max_errors: 2 }));
+    assert_eq!(rollout.ending(), Ending::Halted { why: Halt::ErrorsTogether { errors: 3, max_errors: 2 } });
+    assert_eq!(rollout.outcome(0), HostOutcome::Waiting);
+}
