@@ -214,6 +214,9 @@ async fn the_json_of_each_command_has_its_version_its_verdict_and_all_its_parts(
         (status.code, &status.json["version"], &status.json["verdict"]),
         (0, &json!(1), &json!("converged"))
     );
+    // And who holds the lease.
+    let mut all = all.to_vec();
+    all.insert(1, "lease");
     assert_eq!(parts(&status.json), all);
     // A result on stdout, and progress on stderr, never in it.
     assert!(sync.stderr.contains("first host proven"), "{}", sync.stderr);
