@@ -375,7 +375,9 @@ async fn read(s3: &S3, place: &config::State) -> Result<Seen, Failure> {
                 Ok(Some(holder)) => Ok(Seen::Held { tag, holder }),
                 Err(why) => {
                     let remedy = match why {
-                        LeaseError::Malformed => "delete it, when no regcred is at work",
+                        LeaseError::Malformed | LeaseError::TooLong(_) => {
+                            "delete it, when no regcred is at work"
+                        }
                         LeaseError::Newer(_) => "use that version here too",
                     };
                     let what = cannot("read", s3, place);

@@ -67,7 +67,9 @@ async fn set(path: Option<&Path>, pause: Option<Pause>, output: Output) -> Resul
 }
 
 fn flaw_of(reason: &str) -> Option<Failure> {
-    let why = if reason.chars().any(char::is_control) {
+    let why = if reason.trim().is_empty() {
+        "the reason is empty"
+    } else if reason.chars().any(char::is_control) {
         "the reason holds a line break or another control character"
     } else if reason.len() > LONGEST_REASON {
         "the reason is longer than 200 bytes"

@@ -105,7 +105,7 @@ pub(crate) struct State {
     #[serde(default = "default_prefix")]
     pub(crate) prefix: String,
     /// How long the lease is: of several processes that could write, one does, and another takes over when this one has not
-    /// been heard of for so long. From 100ms to 10m.
+    /// been heard of for so long. From 1s to 10m.
     #[serde(default = "default_lease")]
     #[schemars(extend("pattern" = DURATION_PATTERN))]
     pub(crate) lease: String,

@@ -224,7 +224,11 @@ impl<A: Audience> Daemon<A> {
                 _ = beat.tick() => audience.beat(),
             }
         };
-        *standby = ended.as_ref().is_err_and(|failure| failure.kind == FailureKind::Leased);
+        // Then there is something to do, and whoever has the lease may be gone before the next tick.
+        *standby = match &ended {
+            Ok(report) => report.has_lost_lease(),
+            Err(failure) => failure.kind == FailureKind::Leased,
+        };
         audience.pass_ended(ended.as_ref());
         left
     }

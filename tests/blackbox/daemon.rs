@@ -171,6 +171,25 @@ async fn told_twice_it_ends_at_once_although_its_lease_cannot_be_given_back() {
 }
 
 #[tokio::test]
+async fn one_that_lost_the_lease_goes_on_as_soon_as_it_may_be_had_and_not_at_the_next_tick() {
+    let world = daemon_world("one_that_lost_the_lease_goes_on");
+    advance_to(&world, "2027-01-11T12:10:00+01:00");
+    world.client().set_faults(&[held(Service::Ssm, "ListCommandInvocations", 1)]).unwrap();
+    let daemon = Running::start(&world);
+    world.until_held("ListCommandInvocations").await;
+    let theirs = serde_json::json!({ "version": 1, "holder": {
+        "name": "regcred run on another", "id": "theirs", "since": "2026-01-01T00:00:00Z", "length_ms": 1000, "renewals": 0,
+    }});
+    world.sdk().put_object("acme-regcred", LEASE, &theirs.to_string()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.client().set_faults(&[]).unwrap();
+    assert_eq!(daemon.report(0).await["fleets"][0]["why"], "lease_lost");
+    assert_eq!(daemon.report(1).await["verdict"], "converged", "whoever took it fell silent");
+    assert!(world.restarts().values().all(|restarts| *restarts == 1), "{:?}", world.restarts());
+    assert_eq!(daemon.told_to_end().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn a_reload_takes_a_good_configuration_up_and_leaves_a_bad_one_alone() {
     let world = daemon_world("a_reload_takes_a_good_configuration_up");
     advance_to(&world, "2027-01-11T12:10:00+01:00");

@@ -258,7 +258,7 @@ async fn a_pause_is_honoured_and_shown_and_ends_with_resume() {
     assert_eq!(said, "It was not paused.\n");
     assert_eq!(world.json(&["sync"]).await.code, 0);
     assert!(world.restarts().values().all(|restarts| *restarts == 2), "{:?}", world.restarts());
-    for bad in ["two\nlines", &"long".repeat(60)] {
+    for bad in ["two\nlines", " ", &"long".repeat(60)] {
         assert_eq!(world.run(&["pause", "--reason", bad]).await.code, Some(2), "{bad}");
     }
 }

@@ -37,6 +37,9 @@ impl fmt::Display for Holder {
     }
 }
 
+/// No holder may promise more: whoever waits for one that is dead waits for so long.
+pub const LONGEST: Duration = Duration::from_mins(10);
+
 /// The object as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stored {
@@ -51,6 +54,8 @@ const VERSION: u32 = 1;
 pub enum LeaseError {
     #[error("it is no lease of regcred's")]
     Malformed,
+    #[error("its holder promises to renew it in {0} ms, and nobody may hold one for so long")]
+    TooLong(u128),
     #[error("it was written by a newer regcred (format {0})")]
     Newer(u32),
 }
@@ -72,7 +77,10 @@ pub fn read(text: &str) -> Result<Option<Holder>, LeaseError> {
         return Err(LeaseError::Newer(version));
     }
     let Stored { version: _, holder } = serde_json::from_str(text).map_err(|_| LeaseError::Malformed)?;
-    Ok(holder)
+    match &holder {
+        Some(Holder { length, .. }) if *length > LONGEST => Err(LeaseError::TooLong(length.as_millis())),
+        Some(_) | None => Ok(holder),
+    }
 }
 
 /// What was seen of the object.
@@ -169,6 +177,8 @@ mod tests {
         let held = holder("a", 3);
         assert_eq!(read(&to_text(Some(&held))), Ok(Some(held)));
         assert_eq!(read(&to_text(None)), Ok(None));
+        let for_ever = Holder { length: Duration::from_hours(9), ..holder("a", 0) };
+        assert_eq!(read(&to_text(Some(&for_ever))), Err(LeaseError::TooLong(32_400_000)));
         assert_eq!(read("{\"version\":2,\"what\":1}"), Err(LeaseError::Newer(2)));
         for bad in ["", "{}", "null", "{\"version\":1,\"holder\":{}}", "{\"version\":1,\"holder\":3}"] {
             assert_eq!(read(bad), Err(LeaseError::Malformed), "{bad}");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use regcred_core::lease::LONGEST;
 use regcred_core::names::LocationName;
 
 use super::{Bounds, Rules, aws};
@@ -11,8 +12,8 @@ use crate::config::problem::{End, KeyPath};
 use crate::config::{Location, Role, State, raw};
 
 const LEASE: Bounds = Bounds {
-    least: Duration::from_millis(100),
-    most: Duration::from_mins(10),
+    least: Duration::from_secs(1),
+    most: LONGEST,
     why: "a short one is renewed all the time, and after a crash nobody writes for as long as it is",
 };
 

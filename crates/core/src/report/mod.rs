@@ -276,6 +276,25 @@ impl Report {
         Self { version: VERSION, registries, secrets, objects, fleets, revocation, paused, verdict }
     }
 
+    /// Whether something was left undone since the lease was lost.
+    pub fn has_lost_lease(&self) -> bool {
+        let held = |outcome: &Outcome| *outcome == Outcome::Held { why: Hold::LeaseLost };
+        self.secrets.iter().any(|each| held(&each.outcome))
+            || self
+                .objects
+                .iter()
+                .any(|each| held(&each.outcome) || each.held.iter().any(|entry| entry.why == Hold::LeaseLost))
+            || self.fleets.iter().any(|each| match &each.outcome {
+                FleetOutcome::Held { why } => *why == Hold::LeaseLost,
+                FleetOutcome::RolledOut { ending, .. } => {
+                    *ending == Ending::Stopped { why: StopReason::LeaseLost }
+                }
+                FleetOutcome::Current { .. }
+                | FleetOutcome::HeldAfter { .. }
+                | FleetOutcome::Failed { .. } => false,
+            })
+    }
+
     /// Whether the pass changed nothing: it wrote no secret, no object and no record, and restarted nobody. A write that
     /// failed or was overtaken may have left something.
     pub fn is_idle(&self) -> bool {
