@@ -264,18 +264,6 @@ impl State {
         Err(written_meanwhile(s3, place))
     }
 
-    /// With what was learnt since it was read an earlier time, and is not written yet.
-    pub(crate) fn with_learnt_of(mut self, earlier: Self) -> Self {
-        if self.is_new() && earlier.is_new() {
-            return earlier;
-        }
-        // Under another key fingerprints mean nothing.
-        if self.key.to_hex() == earlier.key.to_hex() {
-            self.learn_from(earlier);
-        }
-        self
-    }
-
     fn learn_from(&mut self, earlier: Self) {
         for (registry, untried) in earlier.learnt_untried {
             match untried {

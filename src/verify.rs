@@ -53,6 +53,14 @@ pub(crate) async fn try_candidates(
     sighting.trials = trials;
 }
 
+/// Whether [`try_candidates`] would ask any registry.
+pub(crate) fn would_ask(context: &Context<'_>, sighting: &Sighting, rejected: RejectedCandidates) -> bool {
+    sighting.sources.iter().any(|(name, reading)| match course(context, sighting, rejected, name, reading) {
+        Course::Known(_) => false,
+        Course::Try { .. } => true,
+    })
+}
+
 /// As [`try_candidates`], for a command that asks no registry.
 pub(crate) fn expect(context: &Context<'_>, sighting: &mut Sighting) {
     let expected = |(name, reading): (&RegistryName, &SourceReading)| {

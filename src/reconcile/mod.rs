@@ -32,7 +32,7 @@ use crate::observe::{self, Context, Sighting};
 use crate::preflight;
 use crate::progress::ProgressSink;
 use crate::settings::settings;
-use crate::state::{State, Store};
+use crate::state::Store;
 use crate::stopping::{Urgency, before_a_report};
 use crate::verify;
 
@@ -132,40 +132,35 @@ pub(crate) async fn sync(context: &Context<'_>, orders: &Orders<'_>) -> Result<R
     Ok(report)
 }
 
-/// Looks, and tries the candidates; of a pass that looked before, by what it learnt then. Whoever has to stop at once does not
-/// wait for it.
-async fn sight(
-    context: &Context<'_>,
-    rejected: RejectedCandidates,
-    before: Option<State>,
-) -> Result<Sighting, Failure> {
-    let look = async {
-        let mut sighting = observe::look(context).await?;
-        if let Some(before) = before {
-            sighting.state = sighting.state.with_learnt_of(before);
-        }
-        if sighting.state.pause.is_some() {
-            // Nothing is published, so nothing is tried. What a registry said could not be kept in mind either, and a wrong
-            // password would be shown to it by every pass until the account is locked.
-            verify::expect(context, &mut sighting);
-        } else {
-            verify::try_candidates(context, &mut sighting, rejected).await;
-            verify::remember(&mut sighting);
-        }
-        Ok(sighting)
-    };
+/// Does it, unless the pass has to stop at once meanwhile.
+async fn unless_at_once<T>(context: &Context<'_>, work: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::select! {
-        sighting = look => sighting,
+        done = work => Ok(done),
         stop = context.stop.until(Urgency::AtOnce) => Err(before_a_report(stop.why)),
     }
 }
 
 async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Report, Failure> {
-    let Orders { failed, mut rejected, agreed, lease, patience, windows: _, progress } = *orders;
-    let mut before = None;
+    let Orders { failed, rejected, agreed, lease, patience, windows: _, progress } = *orders;
     let (mut sighting, wishes) = loop {
-        let sighting = sight(context, rejected, before).await?;
+        let mut sighting = unless_at_once(context, Box::pin(observe::look(context))).await??;
         heed_pause(context, &sighting);
+        if sighting.state.pause.is_some() {
+            // Nothing is published, so nothing is tried. What a registry said could not be kept in mind either, and a wrong
+            // password would be shown to it by every pass until the account is locked.
+            verify::expect(context, &mut sighting);
+        } else {
+            // For the same reason nothing is tried without the lease: whoever may not write keeps nothing in mind.
+            if verify::would_ask(context, &sighting, rejected)
+                && context.stop.reason().is_none()
+                && lease.take(patience, context.stop, progress).await? == Taken::AfterWaiting
+            {
+                continue;
+            }
+            let tries = Box::pin(verify::try_candidates(context, &mut sighting, rejected));
+            unless_at_once(context, tries).await?;
+            verify::remember(&mut sighting);
+        }
         if let Some(agreed) = agreed
             && sighting.state.pause.is_none()
         {
@@ -186,11 +181,8 @@ async fn under_lease(context: &Context<'_>, orders: &Orders<'_>) -> Result<Repor
         }
         match lease.take(patience, context.stop, progress).await? {
             Taken::AtOnce => break (sighting, wishes),
-            // Whoever held it may have done all that was to do. What was rejected before the wait is not shown again.
-            Taken::AfterWaiting => {
-                before = Some(sighting.state);
-                rejected = RejectedCandidates::LeaveAlone;
-            }
+            // Whoever held it may have done all that was to do.
+            Taken::AfterWaiting => {}
         }
     };
     let registries = registry_plans(context, &sighting);

@@ -187,9 +187,29 @@ async fn a_pass_that_waits_for_the_lease_shows_a_wrong_password_once() {
     {
         world.set_harbor_password(password);
         world.sdk().put_object("acme-regcred", LEASE, dead).await;
-        assert_eq!(verdict(&world, command).await, (4, "rejected_before".into()));
+        assert_eq!(verdict(&world, command).await, (4, "rejected".into()));
         assert_eq!(server.shown().len(), 1, "{password} {command:?}");
     }
+}
+
+#[tokio::test]
+async fn whoever_may_not_write_shows_no_password_to_a_registry() {
+    let server = registry_with_basic(Reply::new(401, &[], "")).await;
+    let world = world_of_one("whoever_may_not_write_shows_no_password", &endpoint(&server));
+    let alive = r#"{"version":1,"holder":{"name":"one at work","id":"alive","since":"2026-01-01T00:00:00Z","length_ms":1000,"renewals":RENEWALS}}"#;
+    world.set_harbor_password("wrong");
+    for _ in 0..2 {
+        world.sdk().put_object("acme-regcred", LEASE, &alive.replace("RENEWALS", "0")).await;
+        let pass = world.regcred(&["sync"]).start();
+        for renewals in 1..8 {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let renewed = alive.replace("RENEWALS", &renewals.to_string());
+            world.sdk().put_object("acme-regcred", LEASE, &renewed).await;
+        }
+        let ended = pass.end().await;
+        assert_eq!(ended.code, Some(6), "{ended:?}");
+    }
+    assert_eq!(server.shown().len(), 0, "it could not keep in mind what it would have learnt");
 }
 
 #[tokio::test]
