@@ -27,6 +27,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use regcred_core::names::LocationName;
 use regcred_core::partition;
+use regcred_core::report::{Failure, FailureKind};
 
 pub(crate) use attempts::{Attempt, Attempts, Operation};
 pub(crate) use caller_identity::{CallerIdentity, SignedRequest};
@@ -96,6 +97,16 @@ impl Locations {
     pub(crate) fn at(&self, name: &LocationName) -> &Clients {
         self.clients.get(name).expect("the config was validated: every location that is named exists")
     }
+}
+
+/// Each call would fail for it, after the SDK asked the instance metadata service in vain.
+pub(crate) fn no_region(name: &LocationName) -> Failure {
+    Failure::new(
+        FailureKind::Missing,
+        format!("cannot call AWS in location `{name}`"),
+        "no Region is set: AWS_REGION is not, and neither the profile nor the instance names one",
+        "set AWS_REGION, such as AWS_REGION=eu-west-1, or list the Region under `locations` in the config",
+    )
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::path::Path;
 use super::Stop;
 use super::arguments::ScopeArguments;
 use super::output::Output;
-use crate::aws::Locations;
+use crate::aws::{Locations, no_region};
 use crate::config::Config;
 use crate::config::load::{Loaded, find_and_load};
-use crate::daemon::no_region;
 use crate::scope::Scope;
 
 /// Everything that a pass is run on.

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use regcred_core::names::LocationName;
 use regcred_core::report::{Failure, FailureKind};
 
-use crate::aws::{Attempts, Locations};
+use crate::aws::{Attempts, Locations, no_region};
 use crate::config::Config;
 use crate::config::load::{LoadError, Loaded, find_and_load};
 use crate::config::problem::Problem;
@@ -52,14 +51,4 @@ impl Ground {
         let lease = Lease::new(s3, place, process_name("regcred run")).map_err(Unusable::Refused)?;
         Ok(Self { path, config, locations, scope, lease, warnings })
     }
-}
-
-/// Each call would fail for it, after the SDK asked the instance metadata service in vain.
-pub(crate) fn no_region(name: &LocationName) -> Failure {
-    Failure::new(
-        FailureKind::Missing,
-        format!("cannot call AWS in location `{name}`"),
-        "no Region is set: AWS_REGION is not, and neither the profile nor the instance names one",
-        "set AWS_REGION, such as AWS_REGION=eu-west-1, or list the Region under `locations` in the config",
-    )
 }

@@ -22,7 +22,7 @@ use regcred_core::report::{Failure, FailureKind, Report};
 use regcred_core::schedule::{self, Due, Why};
 use regcred_core::stop::StopReason;
 
-pub(crate) use self::ground::{Ground, Unusable, no_region};
+pub(crate) use self::ground::{Ground, Unusable};
 use self::journal::Journal;
 pub(crate) use self::signals::EndSignal;
 use self::signals::{Signal, Signals};

@@ -14,7 +14,9 @@ use serde_json::Value;
 use crate::messages::errors;
 use crate::schemas;
 use crate::tools::{Ended, Started};
-use crate::world::{GOOD, LEASE, World, count, held, held_put, host, swift, with_hosts, writes};
+use crate::world::{
+    GOOD, LEASE, World, assert_shows_no_password, count, held, held_put, host, swift, with_hosts, writes,
+};
 
 /// Tests run side by side, and have no port of their own; where they are asked for, the endpoints are at a free one.
 const SCHEDULE: &str =
@@ -65,7 +67,10 @@ impl Running {
 
     async fn told_to_end(self) -> Ended {
         self.0.signal(Signal::TERM);
-        self.0.end().await
+        let ended = self.0.end().await;
+        assert_shows_no_password("the daemon's reports", &ended.stdout);
+        assert_shows_no_password("the daemon's log", &ended.stderr);
+        ended
     }
 }
 

@@ -13,8 +13,8 @@ use crate::messages::errors;
 use crate::schemas;
 use crate::tools::{Ended, Program, Started};
 use crate::world::{
-    self, ACCOUNT, Call, FAILING, GOOD, HARBOR_IMAGE, REGION, World, bare, count, fault, find, host, sha256,
-    twelve, with_hosts, writes,
+    self, ACCOUNT, Call, FAILING, GOOD, HARBOR_IMAGE, REGION, World, assert_shows_no_password, bare, count,
+    fault, find, host, sha256, twelve, with_hosts, writes,
 };
 
 /// The longest that Lambda gives.
@@ -72,7 +72,9 @@ impl Function {
 
     /// One invocation, with all the time that there is.
     async fn invoke(&self, payload: &Value) -> Outcome {
-        self.api.invoke(payload, LONG).await
+        let outcome = self.api.invoke(payload, LONG).await;
+        assert_shows_no_password("the Lambda's answer", &format!("{outcome:?}"));
+        outcome
     }
 
     /// An invocation that is answered, and its calls, those of hosts not among them.
@@ -86,6 +88,7 @@ impl Function {
     async fn end(self) -> Vec<Value> {
         let Ended { stdout, stderr, .. } = self.process.kill().await;
         assert_eq!(stdout, "");
+        assert_shows_no_password("the Lambda's log", &stderr);
         let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         stderr.lines().map(line).collect()
     }

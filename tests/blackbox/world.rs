@@ -452,6 +452,24 @@ impl World {
     }
 }
 
+/// Holds that no password of the demo's sources, nor one that tests put in its place, is in a text, plain or as Docker's
+/// configurations carry it.
+///
+/// # Panics
+/// If one is.
+pub(crate) fn assert_shows_no_password(what: &str, text: &str) {
+    let plain = ["harbor-password", "docker-hub-token", "ghcr-token"];
+    let encoded = ["Z2hjci1ib3Q6", "cm9ib3Q6", "YWNtZTpkb2NrZXI"];
+    let shown = plain.iter().chain(&encoded).find(|secret| text.contains(**secret));
+    assert!(shown.is_none(), "{what} shows {shown:?}");
+}
+
+#[test]
+#[should_panic(expected = "a log shows")]
+fn a_password_in_a_log_would_be_found() {
+    assert_shows_no_password("a log", r#"{"message":"harbor-password-of-sunday"}"#);
+}
+
 /// As [`World::pulls_with`] tells a password.
 pub(crate) fn sha256(password: &str) -> String {
     use sha2::Digest as _;
